@@ -1,0 +1,75 @@
+# Copydesk. `make` lists the targets.
+
+SHELL := /bin/bash -o pipefail
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help serve demo test soak check contract bench lock clean
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+TOOLS := $(VENV)/.tools
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+serve: $(READY) ## Start the service on the embedded model, port 8080 (ARGS="--port 9000")
+	@exec $(BIN)/copydesk serve $(ARGS)
+
+demo: $(READY) ## Run all five tasks on real texts and show what comes out
+	@$(BIN)/python -m cli.demo
+
+test: $(TOOLS) ## Run all tests, with the real model (ARGS="tests/chains -x")
+	@$(BIN)/python -m pytest $(ARGS)
+
+soak: $(TOOLS) ## Run the long tests
+	@$(BIN)/python -m pytest -m soak $(ARGS)
+
+check: $(TOOLS) ## Lint, types, layers, and the tests that start nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy tests bench
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest -q -m "not e2e and not soak"
+
+contract: $(TOOLS) ## Write what is generated: openapi.json and docs/errors.md
+	$(BIN)/python -m app.openapi > openapi.json
+	$(BIN)/python -m app.error_page > docs/errors.md
+
+bench: $(TOOLS) ## Measure rendering, the chain's overhead, start-up and threads
+	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+lock: ## Resolve the dependencies anew and pin them with hashes
+	@test -x $(VENV)/lock/bin/uv || { $(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install uv; }
+	$(VENV)/lock/bin/uv pip compile pyproject.toml --extra embedded --group model --group build $(COMPILE) -o requirements.lock
+	$(VENV)/lock/bin/uv pip compile pyproject.toml --extra embedded --group model --group build --group dev $(COMPILE) -c requirements.lock -o requirements-dev.lock
+
+COMPILE = --upgrade --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	--custom-compile-command "make lock"
+
+clean: ## Remove the environment and everything that was built
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment: made once, and again where a pin or the project itself has changed.
+INSTALL = $(BIN)/pip install --disable-pip-version-check --no-deps --require-hashes --progress-bar off -r
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "Copydesk needs Python 3.11 or newer; found: $$($(PYTHON) --version 2>&1 || echo none). Set PYTHON=/path/to/python3.11." >&2; exit 1; }
+	@echo "Setting up $(VENV) with pinned packages (once; some 350 MB with the model) ..."
+	@$(PYTHON) -m venv $(VENV) || { echo "Python has no venv module; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@$(INSTALL) requirements.lock | { $(BRIEFLY) || true; }
+	@$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+	@echo "The environment is ready."
+
+$(TOOLS): requirements-dev.lock $(READY)
+	@echo "Adding the tools for tests and checks ..."
+	@$(INSTALL) requirements-dev.lock | { $(BRIEFLY) || true; }
+	@touch $@
+
+# One line a package, so that a slow download shows what it is at.
+BRIEFLY = grep --line-buffered -E '^(Collecting|Installing|ERROR)' | sed -u -E 's/ \(from .*//; s/^(.{110}).*/\1 .../'

@@ -1,0 +1,163 @@
+"""The steps that every chain is made of: ask the model for a text, or for an object under a schema.
+
+Both are LangChain Runnables. `Sequence` is LCEL's own `RunnableSequence`, so it draws, composes and inspects
+like any `prompt | model | parser`; only its `ainvoke` calls the steps directly, because LCEL's callback
+machinery costs more per call than everything else that Copydesk does.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence
+
+from chains.errors import OutputInvalid, OutputTruncated
+from chains.ledger import enter
+from chains.task import Parts
+
+__all__ = ["Answer", "Ask", "ask_for_object", "ask_for_text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A model's text. `finished` is false where it ran into the cap on output tokens."""
+
+    text: str
+    finished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What an object is asked for with: the prompt's inputs, and the JSON Schema that the answer must obey."""
+
+    inputs: Mapping[str, Any]
+    schema: Mapping[str, Any]
+
+
+def ask_for_text(parts: Parts) -> Runnable[dict[str, Any], Answer]:
+    """`prompt | model`: the prompt's inputs in, the model's text out."""
+    return Sequence(first=parts.prompt, last=_Model(parts))
+
+
+def ask_for_object(parts: Parts) -> Runnable[Ask, dict[str, Any]]:
+    """The prompt's inputs and a schema in, an object that obeys the schema out.
+
+    The backend constrains decoding to the schema where it can; the answer is validated always. An answer that
+    breaks the schema is sent back once with the validator's words.
+
+    Raises OutputTruncated where the answer hit the cap on output tokens, OutputInvalid where the second
+    answer breaks the schema too.
+    """
+    return _ObjectModel(parts)
+
+
+class Sequence(RunnableSequence[Any, Any]):
+    """LCEL's sequence, run without its callback machinery."""
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        value = input
+        for step in self.steps:
+            value = await step.ainvoke(value, config)
+        return value
+
+
+class _Model(Runnable[Any, Answer]):
+    """Messages in, text out; the call is entered in the request's ledger."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:
+        raise NotImplementedError("Chains are asynchronous: use ainvoke")
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:
+        message = await _call(self._parts, input, config, kwargs)
+        return Answer(text=str(message.text).strip(), finished=_is_finished(message))
+
+
+class _ObjectModel(Runnable[Ask, dict[str, Any]]):
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def invoke(self, input: Ask, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+        raise NotImplementedError("Chains are asynchronous: use ainvoke")
+
+    async def ainvoke(self, input: Ask, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+        prompt = await self._parts.prompt.ainvoke(dict(input.inputs), config)
+        constraint = {"response_format": _response_format(input.schema)}
+        validator = Draft202012Validator(dict(input.schema))
+
+        message = await _call(self._parts, prompt, config, constraint)
+        try:
+            return _read_object(message, validator)
+        except _SchemaBroken as broken:
+            again = [*prompt.to_messages(), message, _second_request(broken)]
+        message = await _call(self._parts, again, config, constraint)
+        try:
+            return _read_object(message, validator)
+        except _SchemaBroken as broken:
+            raise OutputInvalid(
+                f"The model's answer broke the schema twice, last at {broken.place}. "
+                "Send the request again; if that doesn't help, use a larger model.",
+                raw=str(message.text),
+            ) from None
+
+
+class _SchemaBroken(Exception):
+    """`place` is safe to show and to log; `detail` quotes the answer, so only the model sees it."""
+
+    def __init__(self, place: str, detail: str) -> None:
+        super().__init__(place)
+        self.place = place
+        self.detail = detail
+
+
+async def _call(parts: Parts, prompt: Any, config: RunnableConfig | None, extra: Mapping[str, Any]) -> AIMessage:
+    start = time.perf_counter()
+    message = await parts.model.ainvoke(prompt, config, **{**parts.parameters, **extra})
+    enter(message, time.perf_counter() - start)
+    return message
+
+
+def _is_finished(message: BaseMessage) -> bool:
+    return message.response_metadata.get("finish_reason") != "length"
+
+
+def _response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """OpenAI's form, which most servers understand; each backend translates it where its own differs."""
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(schema), "strict": True}}
+
+
+def _read_object(message: AIMessage, validator: Draft202012Validator) -> dict[str, Any]:
+    raw = str(message.text)
+    if not _is_finished(message):
+        raise OutputTruncated(
+            "The model's answer was longer than its cap on output tokens, so it is incomplete. Send a shorter text.",
+            raw=raw,
+        )
+    try:
+        value: dict[str, Any] = json.loads(_without_fence(raw))
+    except json.JSONDecodeError as error:
+        raise _SchemaBroken(f"character {error.pos} ({error.msg})", str(error)) from None
+    first = next(validator.iter_errors(value), None)
+    if first is not None:
+        raise _SchemaBroken(f"{first.json_path} ({first.validator})", f"at {first.json_path}: {first.message[:300]}")
+    return value
+
+
+def _without_fence(text: str) -> str:
+    """The content of a Markdown code fence, where the whole answer is one; models without constraint add it."""
+    stripped = text.strip()
+    if stripped.startswith("```") and stripped.endswith("```") and "\n" in stripped:
+        return stripped.split("\n", 1)[1].removesuffix("```")
+    return stripped
+
+
+def _second_request(broken: _SchemaBroken) -> HumanMessage:
+    return HumanMessage(
+        f"This answer cannot be used: {broken.detail}. Answer again with only the corrected JSON object."
+    )

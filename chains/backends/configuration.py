@@ -1,0 +1,47 @@
+"""What every backend's configuration has in common."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol, Self, runtime_checkable
+
+from langchain_core.language_models import BaseChatModel
+from pydantic import BaseModel, ConfigDict
+
+__all__ = ["BackendConfig", "Closes", "Probes"]
+
+
+class BackendConfig(BaseModel):
+    """The configuration of one backend: a factory of its chat model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str
+
+    def create(self, name: str) -> BaseChatModel:
+        """Build the chat model. `name` is the backend's name in the configuration, for errors and results.
+
+        Builds only: no network, no model load.
+        """
+        raise NotImplementedError
+
+    def started(self, name: str) -> AbstractContextManager[Self]:
+        """Start what this backend needs on this machine, and stop it at the end.
+
+        Yields the configuration by which any process reaches what was started. Most kinds need nothing.
+        Raises ConfigurationError or BackendError where it cannot be started.
+        """
+        return nullcontext(self)
+
+
+@runtime_checkable
+class Probes(Protocol):
+    """A chat model that can tell whether its server is usable, without asking the model anything."""
+
+    async def probe(self) -> None:
+        """Raises BackendError where it isn't."""
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """A chat model that holds connections."""
+
+    async def aclose(self) -> None: ...

@@ -1,0 +1,120 @@
+"""All prompts of a folder, as one immutable set."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from semver import Version
+
+from chains.errors import PromptError, PromptSetError, UnknownPrompt
+from chains.prompts.loader import Loader
+from chains.prompts.source import read_yaml
+from chains.prompts.version import PromptVersion
+
+__all__ = ["PromptSet", "load_prompt_set"]
+
+_SHARED = frozenset({"partials", "schemas", "evidence"})
+
+
+class PromptSet:
+    """Every version of every prompt. `digest` changes with any of them."""
+
+    def __init__(self, folder: Path, versions: Mapping[str, Sequence[PromptVersion]]) -> None:
+        self._folder = folder
+        self._versions = MappingProxyType({name: tuple(found) for name, found in versions.items()})
+        parts = sorted(f"{prompt} {prompt.digest}" for found in versions.values() for prompt in found)
+        self.digest = "sha256:" + hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._versions)
+
+    def versions(self, name: str) -> tuple[PromptVersion, ...]:
+        """All versions of a prompt, the lowest first. Raises UnknownPrompt."""
+        if name not in self._versions:
+            raise UnknownPrompt(f"There is no prompt {name!r}. The prompts are: {', '.join(self.names)}.")
+        return self._versions[name]
+
+    def get(self, name: str, version: str | None = None) -> PromptVersion:
+        """One version; the highest where none is named. Raises UnknownPrompt."""
+        found = self.versions(name)
+        if version is None:
+            return found[-1]
+        for prompt in found:
+            if prompt.version == version:
+                return prompt
+        known = ", ".join(prompt.version for prompt in found)
+        raise UnknownPrompt(f"The prompt {name!r} has no version {version!r}. Its versions are: {known}.")
+
+    def cases(self, name: str) -> dict[str, dict[str, Any]]:
+        """The golden inputs of a prompt by name, from its cases.yaml. Raises PromptError."""
+        path = self._folder / name / "cases.yaml"
+        if not path.is_file():
+            return {}
+        try:
+            cases = TypeAdapter(list[dict[str, Any]]).validate_python(read_yaml(path))
+            return {str(case["name"]): case["inputs"] for case in cases}
+        except (ValidationError, KeyError) as error:
+            raise PromptError("not a list of {name, inputs}", path=path) from error
+
+
+def load_prompt_set(folder: Path) -> PromptSet:
+    """Load a prompt folder. Raises PromptSetError, which lists everything that is wrong in it."""
+    if not folder.is_dir():
+        hint = "set prompts.dir, or start in a folder that has prompts/"
+        raise PromptSetError([PromptError("there is no such prompt folder", path=folder, hint=hint)])
+    files, errors = _template_files(folder)
+    loader = Loader(folder)
+    errors += loader.load_partials()
+    loaded: dict[str, PromptVersion] = {}
+    for key in files:
+        try:
+            _load(key, files, loader, loaded, ())
+        except PromptError as error:
+            if str(error) not in map(str, errors):
+                errors.append(error)
+    if not files and not errors:
+        errors.append(PromptError("holds no prompt", path=folder, hint="a prompt is a file NAME/1.0.0.j2"))
+    if errors:
+        raise PromptSetError(errors)
+    versions: dict[str, list[PromptVersion]] = {}
+    for key in files:
+        versions.setdefault(key.split("@")[0], []).append(loaded[key])
+    return PromptSet(folder, versions)
+
+
+def _template_files(folder: Path) -> tuple[dict[str, Path], list[PromptError]]:
+    """`name@version` -> file, by name and then by version; and files whose name is no version."""
+    files, errors = {}, []
+    for directory in sorted(path for path in folder.iterdir() if path.is_dir() and path.name not in _SHARED):
+        found = []
+        for path in directory.glob("*.j2"):
+            if Version.is_valid(path.stem):
+                found.append((Version.parse(path.stem), path))
+            else:
+                errors.append(
+                    PromptError("its name is not a version", path=path, hint="MAJOR.MINOR.PATCH.j2: 1.0.0.j2")
+                )
+        files.update({f"{directory.name}@{version}": path for version, path in sorted(found)})
+    return files, errors
+
+
+def _load(
+    key: str, files: Mapping[str, Path], loader: Loader, loaded: dict[str, PromptVersion], within: tuple[str, ...]
+) -> PromptVersion:
+    """Load a version after the helper prompts that it pins."""
+    if key in loaded:
+        return loaded[key]
+    path = files[key]
+    if key in within:
+        raise PromptError(f"uses is circular: {' -> '.join([*within, key])}", path=path)
+    for alias, target in loader.uses(path).items():
+        if target not in files:
+            raise PromptError(f"uses.{alias}: there is no prompt {target!r}", path=path, hint="NAME@VERSION")
+        _load(target, files, loader, loaded, (*within, key))
+    name, _, version = key.partition("@")
+    loaded[key] = loader.load(path, name, version, loaded)
+    return loaded[key]

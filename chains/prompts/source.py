@@ -1,0 +1,138 @@
+"""A template file as written: front matter between fences, then role sections.
+
+    ---
+    description: ...
+    ---
+    system:
+    You summarize.
+    user:
+    {{ text }}
+
+A role opens only at a line that is exactly `system:`, `user:` or `assistant:`; a line `\\user:` is the text
+`user:`. The body is split here, before anything is rendered, so no rendered value can open a role. A section's
+text is all that stands between its role line and the next, without the last line break; nothing else is trimmed.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chains.errors import PromptError
+from chains.prompts.strict_yaml import YamlError, load_yaml
+
+__all__ = ["ROLES", "Section", "Source", "has_role_line", "read_source", "read_text", "read_yaml"]
+
+ROLES = ("system", "user", "assistant")
+_FENCE = "---"
+_LARGEST_FILE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One role's template. `line` is the file's line (from 1) on which `text` begins."""
+
+    role: str
+    text: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A template file, parsed but not checked. `key_lines` gives the line of every top-level key."""
+
+    path: Path
+    front_matter: dict[str, Any]
+    key_lines: dict[str, int]
+    body: str
+    sections: tuple[Section, ...]
+
+
+def read_text(path: Path) -> str:
+    """A file of the prompt folder as text. Raises PromptError where it isn't plain UTF-8 of a sane size."""
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise PromptError(f"the file is larger than {_LARGEST_FILE} bytes", path=path)
+        raw = path.read_bytes()
+    except OSError as error:
+        raise PromptError(f"cannot be read: {error.strerror}", path=path) from error
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise PromptError("not UTF-8", path=path, line=line, hint="save the file as UTF-8") from error
+    if text.startswith("\ufeff"):
+        raise PromptError("begins with a byte order mark", path=path, line=1, hint="save the file without it")
+    if "\r" in text:
+        line = text.count("\n", 0, text.index("\r")) + 1
+        raise PromptError("has a carriage return", path=path, line=line, hint="save the file with LF line ends")
+    return text
+
+
+def read_yaml(path: Path) -> Any:
+    """The value of a YAML file of the prompt folder. Raises PromptError."""
+    try:
+        return load_yaml(read_text(path))
+    except YamlError as error:
+        raise PromptError(error.message, path=path, line=error.line) from error
+
+
+def read_source(path: Path) -> Source:
+    """Read and split a template file. Raises PromptError with file and line."""
+    lines = read_text(path).split("\n")
+    if lines[0] != _FENCE:
+        raise PromptError("does not begin with front matter", path=path, line=1, hint="the first line must be ---")
+    try:
+        end = lines.index(_FENCE, 1)
+    except ValueError:
+        raise PromptError("the front matter has no end", path=path, line=1, hint="close it with a line ---") from None
+    try:
+        front_matter = load_yaml("\n".join(lines[1:end]))
+    except YamlError as error:
+        raise PromptError(error.message, path=path, line=error.line + 1) from error
+    if not isinstance(front_matter, dict):
+        raise PromptError("the front matter is not a mapping", path=path, line=2)
+    key_lines = {
+        key: number for number, line in enumerate(lines[1:end], 2) for key in front_matter if line.startswith(f"{key}:")
+    }
+    body = lines[end + 1 :]
+    return Source(path, front_matter, key_lines, "\n".join(body), _split(path, body, first_line=end + 2))
+
+
+def has_role_line(text: str) -> int | None:
+    """The line (from 1) that would open a role, or None."""
+    return next((number for number, line in enumerate(text.split("\n"), 1) if _role(line)), None)
+
+
+def _role(line: str) -> str | None:
+    return line[:-1] if line.endswith(":") and line[:-1] in ROLES else None
+
+
+def _split(path: Path, body: list[str], first_line: int) -> tuple[Section, ...]:
+    starts = [(number, role) for number, line in enumerate(body) if (role := _role(line))]
+    before = body[: starts[0][0]] if starts else body
+    stray = next((number for number, line in enumerate(before) if line.strip()), None)
+    if stray is not None:
+        hint = "a line that is exactly system:, user: or assistant: opens a section"
+        raise PromptError("text before the first role", path=path, line=first_line + stray, column=1, hint=hint)
+    sections = []
+    for (start, role), (end, _) in zip(starts, [*starts[1:], (len(body), "")], strict=True):
+        text = "\n".join(_unescaped(line) for line in body[start + 1 : end])
+        if end == len(body):
+            text = text.removesuffix("\n")
+        if not text.strip():
+            raise PromptError(f"the {role} section is empty", path=path, line=first_line + start, column=1)
+        sections.append(Section(role, text, first_line + start + 1))
+    _check_order(path, sections, first_line)
+    return tuple(sections)
+
+
+def _unescaped(line: str) -> str:
+    return line[1:] if line.startswith("\\") and _role(line[1:]) else line
+
+
+def _check_order(path: Path, sections: list[Section], first_line: int) -> None:
+    late = next((s for number, s in enumerate(sections) if s.role == "system" and number > 0), None)
+    if late is not None:
+        raise PromptError("a system section must be the first", path=path, line=late.line - 1, column=1)
+    if not sections or sections[-1].role != "user":
+        raise PromptError("the last section must be user:", path=path, line=first_line)

@@ -1,0 +1,139 @@
+"""One immutable version of a prompt, as a LangChain Runnable from inputs to messages."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from jinja2 import Template
+from jinja2.exceptions import TemplateError
+from jsonschema import Draft202012Validator
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langchain_core.prompt_values import ChatPromptValue
+from langchain_core.runnables import Runnable, RunnableConfig
+
+from chains.errors import FieldError, PromptRenderError
+from chains.prompts.parameters import FrontMatter, ModelParameters
+from chains.prompts.sandbox import BUDGET, Budget, LimitExceeded
+
+__all__ = ["CompiledSection", "PromptVersion"]
+
+_MESSAGES: Mapping[str, type[BaseMessage]] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledSection:
+    """One role's template. `line` is where its text begins in the file."""
+
+    role: str
+    template: Template
+    line: int
+
+
+class PromptVersion(Runnable[dict[str, Any], ChatPromptValue]):
+    """A parsed and compiled template.
+
+    `invoke` and `ainvoke` render at once: no thread, no callbacks, nothing compiled. They take a mapping of inputs,
+    fill in the defaults, and look only at names: what is missing raises PromptRenderError, and a name that the
+    prompt doesn't declare is of no concern to it. `validate` looks at the values too. Each section is rendered
+    by itself, so no value can open a role.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        version: str,
+        digest: str,
+        path: Path,
+        front_matter: FrontMatter,
+        output: Mapping[str, Any] | None,
+        sections: Sequence[CompiledSection],
+        uses: Mapping[str, "PromptVersion"],
+    ) -> None:
+        self.name: str = name
+        self.version = version
+        self.digest = digest
+        self.description = front_matter.description
+        self.changelog = front_matter.changelog
+        self.parameters: ModelParameters = front_matter.model
+        self.inputs: Mapping[str, Mapping[str, Any]] = MappingProxyType(front_matter.inputs)
+        self.output = output
+        self.uses = MappingProxyType(dict(uses))
+        self.required = frozenset(name for name, schema in self.inputs.items() if "default" not in schema)
+        self._defaults = {name: schema["default"] for name, schema in self.inputs.items() if "default" in schema}
+        self._path = path
+        self._sections = tuple(sections)
+        self._examples: tuple[BaseMessage, ...] = ()
+
+    def invoke(self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any) -> ChatPromptValue:
+        """Render the messages. Raises PromptRenderError."""
+        values = {**self._defaults, **input}
+        missing = self.required - values.keys()
+        if missing:
+            raise PromptRenderError(f"the prompt {self} needs the inputs {', '.join(sorted(missing))}", path=self._path)
+        budget = Budget()
+        values[BUDGET] = budget
+        messages: list[BaseMessage] = []
+        for section in self._sections:
+            if section.role == "user" and self._examples:
+                messages.extend(self._examples)
+            messages.append(_MESSAGES[section.role](content=self._rendered(section, values, budget)))
+        return ChatPromptValue(messages=messages)
+
+    async def ainvoke(
+        self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> ChatPromptValue:
+        return self.invoke(input)
+
+    def validate(self, inputs: Mapping[str, Any]) -> list[FieldError]:
+        """What is wrong with inputs that don't come from a typed task, by JSON pointer."""
+        schema = {
+            "type": "object",
+            "properties": dict(self.inputs),
+            "required": sorted(self.required),
+            "additionalProperties": False,
+        }
+        return [
+            FieldError("".join(f"/{part}" for part in error.absolute_path), str(error.validator), error.message)
+            for error in Draft202012Validator(schema).iter_errors(dict(inputs))
+        ]
+
+    def add_examples(self, examples: Sequence[tuple[Mapping[str, Any], Any]]) -> None:
+        """Render the few-shot pairs, once, while the prompt is loaded. They stand before the user section."""
+        section = next(section for section in self._sections if section.role == "user")
+        messages: list[BaseMessage] = []
+        for inputs, output in examples:
+            budget = Budget()
+            values = {**self._defaults, **inputs, BUDGET: budget}
+            answer = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
+            messages += [HumanMessage(self._rendered(section, values, budget)), AIMessage(answer)]
+        self._examples = tuple(messages)
+
+    def _rendered(self, section: CompiledSection, values: dict[str, Any], budget: Budget) -> str:
+        template = section.template
+        pieces = []
+        try:
+            for piece in template.root_render_func(template.new_context(values)):
+                budget.produce(len(piece))
+                pieces.append(piece)
+        except (LimitExceeded, TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+            raise self._failure(section, error) from error
+        return "".join(pieces)
+
+    def _failure(self, section: CompiledSection, error: Exception) -> PromptRenderError:
+        """The error with the innermost line of this file that was running."""
+        line, trace = None, error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == section.template.filename:
+                line = section.line - 1 + section.template.get_corresponding_lineno(trace.tb_lineno)
+            trace = trace.tb_next
+        # The texts of Python's own errors may quote a caller's value; those of Jinja and of the limits don't.
+        known = isinstance(error, (LimitExceeded, TemplateError))
+        message = str(error) if known else f"a {type(error).__name__} in an expression"
+        return PromptRenderError(message, path=self._path, line=line)
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"

@@ -1,0 +1,57 @@
+"""What comes back beside a task's output: who answered, at what cost, in what time."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from chains.task import TaskOutput
+
+__all__ = ["Attempt", "PromptIdentity", "TaskResult", "Timing", "Usage"]
+
+Out = TypeVar("Out", bound=TaskOutput)
+
+
+@dataclass(frozen=True, slots=True)
+class PromptIdentity:
+    """The prompt version that answered. `digest` is `sha256:` and 64 hex digits."""
+
+    name: str
+    version: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the model server counted them, summed over all calls of one request."""
+
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    output_tokens: int = 0
+    model_calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Milliseconds. `model_ms` is the time spent waiting for the backend, `total_ms` the whole chain's."""
+
+    model_ms: int
+    total_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A backend that was tried and failed before another one answered."""
+
+    backend: str
+    code: str
+    ms: int
+
+
+@dataclass(frozen=True)
+class TaskResult(Generic[Out]):
+    output: Out
+    prompt: PromptIdentity
+    backend: str
+    model: str
+    usage: Usage
+    timing: Timing
+    attempts: tuple[Attempt, ...] = ()

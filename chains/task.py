@@ -1,0 +1,109 @@
+"""What a task is: a name, an input model, an output model, and the chain between them.
+
+A new task is one file in `chains/tasks/` that defines `task = Task(...)`, one folder in `prompts/` and one
+in `eval/datasets/`. See docs/add-a-task.md.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, Protocol, TypeVar
+
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import AIMessage
+from langchain_core.prompt_values import PromptValue
+from langchain_core.runnables import Runnable
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+__all__ = ["ClosedModel", "Name", "Parts", "Task", "TaskInput", "TaskOutput", "Text", "unique_names"]
+
+
+def _not_blank(value: str) -> str:
+    if not value.strip():
+        raise PydanticCustomError("text_blank", "The text is empty or holds only whitespace; send some text")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_not_blank)]
+"""A caller's text: any Unicode text with at least one character that isn't whitespace. Never altered."""
+
+Name = Annotated[str, Field(max_length=200), AfterValidator(_not_blank)]
+"""The name of a label or an entity type: 1 to 200 characters, not only whitespace."""
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Named = TypeVar("Named", bound=_Named)
+
+
+def unique_names(named: tuple[Named, ...]) -> tuple[Named, ...]:
+    """A pydantic validator: refuses a list of named things in which a name stands twice."""
+    names = [item.name for item in named]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise PydanticCustomError(
+            "names_repeated", "Each name may stand once; repeated: {names}", {"names": ", ".join(repeated)}
+        )
+    return named
+
+
+class ClosedModel(BaseModel):
+    """A value of the contract: immutable, and closed, so that a misspelt field is an error and not ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TaskInput(ClosedModel):
+    """The base of every task's input, with the fields that all tasks share."""
+
+    deadline_ms: int | None = Field(
+        default=None,
+        ge=1,
+        le=3_600_000,
+        description="The answer is of no use after this many milliseconds: generation stops and the request fails.",
+    )
+
+
+class TaskOutput(ClosedModel):
+    """The base of every task's output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a chain is composed from; fixed for one prompt version on one backend.
+
+    prompt      renders the inputs that the task supplies to messages
+    model       the backend's chat model
+    parameters  call keywords from the prompt's front matter (`temperature`, `max_tokens`, ...)
+    """
+
+    prompt: Runnable[dict[str, Any], PromptValue]
+    model: Runnable[LanguageModelInput, AIMessage]
+    parameters: Mapping[str, Any]
+
+
+In = TypeVar("In", bound=TaskInput)
+Out = TypeVar("Out", bound=TaskOutput)
+
+
+@dataclass(frozen=True)
+class Task(Generic[In, Out]):
+    """One task.
+
+    name      the path segment, the prompt's folder and the dataset's folder: `summarize`
+    summary   one line for people: the OpenAPI document and `GET /v1/tasks` show it
+    input     what a caller sends
+    output    what a caller gets back; the service adds `meta`
+    supplies  names of the inputs that the chain gives to its prompt; a prompt that wants more is refused
+    compose   builds the chain, once at start-up for each prompt version and backend
+    """
+
+    name: str
+    summary: str
+    input: type[In]
+    output: type[Out]
+    supplies: frozenset[str]
+    compose: Callable[[Parts], Runnable[In, Out]]

@@ -1,0 +1,68 @@
+"""Assign a text to one of the given labels, or to several."""
+
+from typing import Any
+
+from langchain_core.runnables import Runnable, RunnableLambda
+from pydantic import Field, field_validator
+
+from chains.answers import Ask, ask_for_object
+from chains.task import ClosedModel, Name, Parts, Task, TaskInput, TaskOutput, Text, unique_names
+
+
+class Label(ClosedModel):
+    name: Name = Field(description="The label's name, as it comes back: complaint.")
+    description: str | None = Field(default=None, max_length=500, description="What belongs to this label.")
+
+
+class ScoredLabel(ClosedModel):
+    name: str
+
+
+class ClassifyRequest(TaskInput):
+    text: Text = Field(description="The text to classify.")
+    labels: tuple[Label, ...] = Field(min_length=2, max_length=200, description="The labels to choose from.")
+    multi_label: bool = Field(default=False, description="Whether several labels, or none, may apply.")
+
+    _unique = field_validator("labels")(unique_names)
+
+
+class ClassifyOutput(TaskOutput):
+    labels: list[ScoredLabel] = Field(description="The labels that apply, best first; exactly one unless multi_label.")
+
+
+def compose(parts: Parts) -> Runnable[ClassifyRequest, ClassifyOutput]:
+    ask = ask_for_object(parts)
+
+    async def classify(request: ClassifyRequest) -> ClassifyOutput:
+        inputs = {
+            "text": request.text,
+            "labels": [{"name": label.name, "description": label.description or ""} for label in request.labels],
+            "multi_label": request.multi_label,
+        }
+        answer = await ask.ainvoke(Ask(inputs, _schema(request)))
+        names = dict.fromkeys(answer["labels"]) if request.multi_label else [answer["label"]]
+        return ClassifyOutput(labels=[ScoredLabel(name=name) for name in names])
+
+    return RunnableLambda(classify)
+
+
+def _schema(request: ClassifyRequest) -> dict[str, Any]:
+    one_of = {"enum": [label.name for label in request.labels]}
+    key = "labels" if request.multi_label else "label"
+    many = {"type": "array", "items": one_of, "maxItems": len(request.labels)}
+    return {
+        "type": "object",
+        "properties": {key: many if request.multi_label else one_of},
+        "required": [key],
+        "additionalProperties": False,
+    }
+
+
+task = Task(
+    name="classify",
+    summary="Assign a text to one or several of the given labels",
+    input=ClassifyRequest,
+    output=ClassifyOutput,
+    supplies=frozenset({"text", "labels", "multi_label"}),
+    compose=compose,
+)

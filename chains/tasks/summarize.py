@@ -1,0 +1,61 @@
+"""Summarize a text."""
+
+from enum import Enum
+
+from langchain_core.runnables import Runnable, RunnableLambda
+from pydantic import Field
+
+from chains.answers import ask_for_text
+from chains.task import Parts, Task, TaskInput, TaskOutput, Text
+from chains.text import fit_words
+
+
+class SummaryStyle(str, Enum):
+    PROSE = "prose"
+    BULLETS = "bullets"
+    HEADLINE = "headline"
+    ABSTRACT = "abstract"
+
+
+class SummarizeRequest(TaskInput):
+    text: Text = Field(description="The text to summarize.")
+    style: SummaryStyle = Field(default=SummaryStyle.PROSE, description="The form of the summary.")
+    max_words: int = Field(default=80, ge=1, le=2000, description="The most words that the summary may have (UAX #29).")
+    focus: str | None = Field(default=None, max_length=500, description="What the summary should attend to.")
+    audience: str | None = Field(default=None, max_length=200, description="Who will read it.")
+    language: str | None = Field(default=None, max_length=50, description="Its language; the text's own if absent.")
+
+
+class SummarizeOutput(TaskOutput):
+    summary: str
+    shortened: bool = Field(description="Whether the model wrote more than fits, so that its end was cut off.")
+
+
+def compose(parts: Parts) -> Runnable[SummarizeRequest, SummarizeOutput]:
+    ask = ask_for_text(parts)
+
+    async def summarize(request: SummarizeRequest) -> SummarizeOutput:
+        answer = await ask.ainvoke(
+            {
+                "text": request.text,
+                "style": request.style.value,
+                "max_words": request.max_words,
+                "focus": request.focus or "",
+                "audience": request.audience or "",
+                "language": request.language or "",
+            }
+        )
+        summary, shortened = fit_words(answer.text, request.max_words, complete=answer.finished)
+        return SummarizeOutput(summary=summary, shortened=shortened)
+
+    return RunnableLambda(summarize)
+
+
+task = Task(
+    name="summarize",
+    summary="Summarize a text",
+    input=SummarizeRequest,
+    output=SummarizeOutput,
+    supplies=frozenset({"text", "style", "max_words", "focus", "audience", "language"}),
+    compose=compose,
+)

@@ -1,0 +1,54 @@
+"""Words and sentence ends, by the Unicode rules.
+
+A word is a segment between the word boundaries of UAX #29 that holds at least one letter, digit or ideograph;
+`regex` implements these boundaries (its WORD flag). Each CJK ideograph is a word of its own, "can't" is one
+word and "well-known" two.
+"""
+
+import regex
+
+__all__ = ["count_words", "fit_words", "word_boundaries"]
+
+_BOUNDARY = regex.compile(r"(?V1w)\b")
+_WORD = regex.compile(r"[\p{L}\p{N}]")
+_SENTENCE_END = regex.compile(r"(?:[\p{Sentence_Terminal}…]+[\"'”’»)\]]*(?=\s|$))|[。！？．]+[」』”）]*|\n+")
+
+
+def word_boundaries(text: str) -> list[int]:
+    """The code point offsets of all word boundaries in `text`, in ascending order."""
+    return [match.start() for match in _BOUNDARY.finditer(text)]
+
+
+def _word_ends(text: str) -> list[int]:
+    ends, start = [], 0
+    for boundary in word_boundaries(text):
+        if boundary > start and _WORD.search(text, start, boundary):
+            ends.append(boundary)
+        start = boundary
+    return ends
+
+
+def count_words(text: str) -> int:
+    """The number of words in `text`."""
+    return len(_word_ends(text))
+
+
+def fit_words(text: str, limit: int | None, *, complete: bool = True) -> tuple[str, bool]:
+    """Shorten `text` to at most `limit` words (None: any number); return the text and whether it was shortened.
+
+    `complete` says whether the writer came to an end; if not, the last sentence is a stump and goes too. The cut
+    is at the last end of a sentence or line that fits. Where not even the first sentence fits, it is after the
+    last word that fits, marked by an ellipsis.
+    """
+    ends = _word_ends(text)
+    fits = limit is None or len(ends) <= limit
+    if fits and complete:
+        return text, False
+    reach = len(text) if fits else ends[(limit or 1) - 1]
+    # A terminator right behind the last word still belongs to its sentence.
+    terminator = _SENTENCE_END.match(text, reach)
+    reach = terminator.end() if terminator else reach
+    sentence_ends = [match.end() for match in _SENTENCE_END.finditer(text) if match.end() <= reach]
+    if sentence_ends:
+        return text[: sentence_ends[-1]].rstrip(), True
+    return text[:reach].rstrip() + "…", True

@@ -1,0 +1,1 @@
+"""The HTTP service. Knows no prompt and no model."""

@@ -1,0 +1,52 @@
+"""From settings to a runner: what the service, `copydesk run` and evaluations have in common."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import chains
+from app.settings import PromptSettings, Settings
+from chains.errors import ConfigurationError
+from chains.prompts import load_prompt_set
+from chains.runner import Runner
+from chains.tasks import load_tasks
+
+__all__ = ["build_runner", "prompt_folder", "with_started_backends"]
+
+
+def build_runner(settings: Settings) -> Runner:
+    """Load the tasks and prompts and create the backends' chat models. Starts nothing, calls nothing.
+
+    Raises ConfigurationError, PromptSetError or PromptError, with everything that is wrong.
+    """
+    return Runner(
+        tasks=load_tasks(),
+        prompts=load_prompt_set(prompt_folder(settings.prompts)),
+        backends={name: backend.create(name) for name, backend in settings.backends.items()},
+        routes=settings.route(),
+    )
+
+
+def prompt_folder(prompts: PromptSettings) -> Path:
+    """`prompts.dir`, else `./prompts`, else the copy that was installed with the package.
+
+    Raises ConfigurationError where the configured folder doesn't exist.
+    """
+    if prompts.dir is not None:
+        if not prompts.dir.is_dir():
+            raise ConfigurationError(f"prompts.dir: {prompts.dir} is not a folder")
+        return prompts.dir
+    package = Path(chains.__file__).parent
+    candidates = (Path("prompts"), package / "prompts" / "bundled", package.parent / "prompts")
+    return next((folder for folder in candidates if folder.is_dir()), candidates[0])
+
+
+@contextmanager
+def with_started_backends(settings: Settings) -> Iterator[Settings]:
+    """Start what the backends need on this machine; yield the settings by which any process reaches it.
+
+    Raises ConfigurationError or BackendError where something cannot be started; what was started is stopped.
+    """
+    with ExitStack() as stack:
+        backends = {name: stack.enter_context(backend.started(name)) for name, backend in settings.backends.items()}
+        yield settings.model_copy(update={"backends": backends})

@@ -1,0 +1,105 @@
+"""The HTTP application, put together."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi_offline import FastAPIOffline
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.composition import build_runner
+from app.gate import Gate
+from app.openapi import describe
+from app.operations import Probe, operations_router
+from app.problems import CODES, ProblemError, problem_of_exception, problem_response
+from app.settings import Settings
+from app.tasks import task_router
+from chains.errors import CopydeskError
+from chains.runner import Runner
+
+__all__ = ["create_app"]
+
+_log = logging.getLogger("copydesk.service")
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the service. Its backends must have been started (`with_started_backends`).
+
+    Raises ConfigurationError, PromptSetError or PromptError where it could not serve.
+    """
+    runner = build_runner(settings)
+    probe = Probe(runner)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await probe.look()
+        probing = asyncio.create_task(probe.run())
+        yield
+        probing.cancel()
+        with suppress(asyncio.CancelledError):
+            await probing
+        await runner.aclose()
+
+    app = FastAPIOffline(
+        title="Copydesk",
+        version=version("copydesk"),
+        redoc_url=None,
+        lifespan=lifespan,
+        swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
+    )
+    app.include_router(task_router(runner))
+    app.include_router(operations_router(probe))
+    app.add_middleware(Gate, server=settings.server)
+    _handle_errors(app, runner)
+    describe(app)
+    return app
+
+
+def _handle_errors(app: FastAPI, runner: Runner) -> None:
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        return problem_response(request, problem_of_exception(error))
+
+    @app.exception_handler(CopydeskError)
+    async def failed(request: Request, error: CopydeskError) -> Response:
+        problem = problem_of_exception(error)
+        if CODES[problem.code].status >= 500:
+            cause = type(getattr(error, "original", None) or error).__name__
+            _log.warning("id=%s: %s (%s)", request.scope["state"]["request_id"], error, cause)
+        return problem_response(request, problem)
+
+    @app.exception_handler(HTTPException)
+    async def framework(request: Request, error: HTTPException) -> Response:
+        return problem_response(request, _framework_problem(request, error, runner), error.headers)
+
+
+def _framework_problem(request: Request, error: HTTPException, runner: Runner) -> ProblemError:
+    """What Starlette and FastAPI raise themselves, said better."""
+    path, method = request.url.path, request.method
+    if error.status_code == 400:
+        return _unreadable(error.__cause__)
+    if error.status_code == 404 and method == "POST" and path.startswith("/v1/") and path.count("/") == 2:
+        known = ", ".join(runner.tasks)
+        return ProblemError("task_unknown", f"There is no task {path[4:]!r}. The tasks are: {known}.")
+    if error.status_code == 404:
+        return ProblemError("not_found", f"There is no {path}. The operations are listed in /openapi.json.")
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "another method")
+        return ProblemError("method_not_allowed", f"{path} doesn't take {method}. Use {allowed}.")
+    return problem_of_exception(error)
+
+
+def _unreadable(cause: BaseException | None) -> ProblemError:
+    """FastAPI says 400 for whatever went wrong while it read the body; its cause tells what that was."""
+    if isinstance(cause, ProblemError):
+        return cause
+    if isinstance(cause, UnicodeDecodeError):
+        return ProblemError("invalid_json", f"The body is not UTF-8: the byte at {cause.start} begins no character.")
+    if isinstance(cause, RecursionError):
+        return ProblemError("invalid_json", "The body is nested too deeply.")
+    return ProblemError("invalid_json", "The body could not be read as JSON.")

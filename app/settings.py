@@ -1,0 +1,199 @@
+"""The configuration: `copydesk.yaml` < environment (`COPYDESK_...`) < flags.
+
+A wrong configuration is refused with every problem listed at once, each with the file or variable and the key.
+"""
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from chains.backends import KINDS, BackendConfig, configuration_class
+from chains.errors import ConfigurationError
+
+__all__ = ["PREFIX", "PromptSettings", "ServerSettings", "Settings", "load_settings"]
+
+PREFIX = "COPYDESK_"
+_NOT_SETTINGS = {"COPYDESK_CONFIG", "COPYDESK_DATA_DIR"}
+_LARGEST_FILE = 1 << 20
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerSettings(_Section):
+    """How the service listens, and what it takes."""
+
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on. Without API keys only loopback is allowed."
+    )
+    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: int = Field(default=1, ge=1, le=64, description="Worker processes; they share one embedded model.")
+    max_body_bytes: int = Field(default=8 << 20, ge=1024, description="The largest request body.")
+    body_timeout_s: float = Field(default=30, gt=0, description="Time for a caller to send a whole request body.")
+    shutdown_grace_s: int = Field(default=30, ge=0, description="Time for requests in flight when the service stops.")
+
+
+class PromptSettings(_Section):
+    dir: Path | None = Field(default=None, description="The prompt folder: else ./prompts, else the built-in one.")
+
+
+def _backend(value: Any) -> Any:
+    if isinstance(value, BackendConfig):
+        return value
+    kind = value.get("kind") if isinstance(value, dict) else None
+    if kind not in KINDS:
+        raise PydanticCustomError(
+            "backend_kind", "kind must be one of {kinds}, not {kind}", {"kinds": ", ".join(KINDS), "kind": repr(kind)}
+        )
+    return configuration_class(kind).model_validate(value)
+
+
+Backend = Annotated[SerializeAsAny[BackendConfig], BeforeValidator(_backend)]
+
+
+class Settings(BaseSettings):
+    """Everything that can be configured."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    server: ServerSettings = ServerSettings()
+    prompts: PromptSettings = PromptSettings()
+    backends: dict[str, Backend] = Field(
+        default_factory=lambda: {"local": configuration_class("embedded")(kind="embedded")}, min_length=1
+    )
+    routes: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
+        default={}, description="Backends of each task, in order; without `default` the first backend serves."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """`load_settings` reads and merges the sources itself, to know where each value came from."""
+        return (init_settings,)
+
+    def route(self) -> dict[str, tuple[str, ...]]:
+        """The routes with the default filled in."""
+        return {"default": (next(iter(self.backends)),), **self.routes}
+
+
+def load_settings(config: Path | None, flags: Mapping[str, Any] | None = None) -> Settings:
+    """Merge the file, the environment and the flags (nested mappings), and validate the whole.
+
+    Raises ConfigurationError, which lists every problem.
+    """
+    path = config or (Path(os.environ["COPYDESK_CONFIG"]) if os.environ.get("COPYDESK_CONFIG") else None)
+    from_file = _read_file(path) if path else {}
+    problems = _unknown_variables()
+    try:
+        from_environment = EnvSettingsSource(Settings)()
+    except ValueError as error:
+        raise ConfigurationError(*problems, f"environment: {error}") from error
+    sources = {"flag": dict(flags or {}), "environment": from_environment, str(path): from_file}
+    merged: dict[str, Any] = {}
+    for values in reversed(sources.values()):
+        merged = _merge(merged, values)
+    try:
+        settings = Settings(**merged)
+    except ValidationError as error:
+        raise ConfigurationError(*problems, *(_describe(item, sources) for item in error.errors())) from None
+    problems += _rules(settings)
+    if problems:
+        raise ConfigurationError(*problems)
+    return settings
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise ConfigurationError(f"{path}: the file is larger than {_LARGEST_FILE} bytes")
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: the configuration file cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"{path}: the configuration file is not valid YAML: {error}") from error
+    if loaded is None:
+        return {}
+    if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
+        raise ConfigurationError(
+            f"{path}: the configuration must be a mapping with the keys {', '.join(Settings.model_fields)}"
+        )
+    return loaded
+
+
+def _unknown_variables() -> list[str]:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    sections = ", ".join(Settings.model_fields)
+    return [
+        f"environment: {name}: unknown; the sections are {sections} (as in COPYDESK_SERVER__PORT)"
+        for name in sorted(os.environ)
+        if name.startswith(PREFIX) and name not in _NOT_SETTINGS and name.split("__")[0].upper() not in known
+    ]
+
+
+def _merge(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _describe(item: ErrorDetails, sources: Mapping[str, Mapping[str, Any]]) -> str:
+    place = [str(part) for part in item["loc"]]
+    origin = next((name for name, values in sources.items() if _holds(values, place)), None)
+    key = ".".join(place)
+    if origin == "environment":
+        key = PREFIX + "__".join(place).upper()
+    message = {"extra_forbidden": "unknown key"}.get(item["type"], item["msg"].removeprefix("Value error, "))
+    return f"{origin}: {key}: {message}" if origin else f"{key}: {message}"
+
+
+def _holds(values: Any, place: list[str]) -> bool:
+    """Whether a source has a value at the place, or at the deepest part of it that it can have."""
+    for part in place:
+        if not isinstance(values, Mapping) or part not in values:
+            return not isinstance(values, Mapping)
+        values = values[part]
+    return True
+
+
+def _rules(settings: Settings) -> list[str]:
+    """What no single field can tell."""
+    problems = []
+    if not is_loopback(settings.server.host):
+        problems.append(
+            f"server.host: {settings.server.host} is not a loopback address, and a service without API keys listens "
+            "only on loopback; use 127.0.0.1"
+        )
+    return problems
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address, with or without brackets, means this machine only."""
+    name = host.strip("[]").lower()
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,118 @@
+"""The task operations: one POST for each task that the runner has."""
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.contract import TaskInfo, TaskList, response_model, to_response
+from app.problems import MEDIA_TYPE, Problem, ProblemError
+from chains.result import TaskResult
+from chains.runner import Runner
+from chains.task import Task
+
+__all__ = ["task_router"]
+
+_CLIENT_GONE = 499
+_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_PROBLEM = {"model": Problem, "content": {MEDIA_TYPE: {}}}
+
+
+def task_router(runner: Runner) -> APIRouter:
+    """The operations of all tasks, and the list of them."""
+    router = APIRouter(prefix="/v1", tags=["tasks"])
+    for task in runner.tasks.values():
+        router.add_api_route(
+            f"/{task.name}",
+            _operation(task, runner),
+            methods=["POST"],
+            operation_id=_operation_id(task.name),
+            summary=task.summary,
+            response_class=Response,
+            responses={
+                200: {"model": response_model(task), "description": "The task's output, and how it came about."},
+                "4XX": {**_PROBLEM, "description": "The request cannot be served as it is."},
+                "5XX": {**_PROBLEM, "description": "The service or its model server failed."},
+            },
+        )
+
+    @router.get("/tasks", operation_id="listTasks", summary="List the tasks that this service has")
+    async def list_tasks() -> TaskList:
+        return TaskList(
+            tasks=[
+                TaskInfo(
+                    name=task.name,
+                    summary=task.summary,
+                    prompt=runner.prompt(task.name),
+                    backends=list(runner.routes[task.name]),
+                )
+                for task in runner.tasks.values()
+            ]
+        )
+
+    return router
+
+
+def _operation_id(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+def _operation(task: Task[Any, Any], runner: Runner) -> Callable[..., Awaitable[Response]]:
+    async def operation(request: Request, body: Any) -> Response:
+        await _check_characters(request)
+        result = await _unless_gone(request, runner.run(task.name, body))
+        if result is None:
+            return Response(status_code=_CLIENT_GONE)
+        state = request.scope["state"]
+        state["outcome"] = _outcome(result)
+        return Response(to_response(task, result, state["request_id"]), media_type="application/json")
+
+    # FastAPI reads the body's type from here; the closure's own annotation cannot name it.
+    operation.__annotations__["body"] = task.input
+    return operation
+
+
+async def _check_characters(request: Request) -> None:
+    """JSON can escape half of a surrogate pair, which is no character: no model and no response could take it."""
+    raw = await request.body()
+    if _ESCAPED_SURROGATE.search(raw) is None:
+        return
+    try:
+        json.dumps(json.loads(raw), ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        raise ProblemError(
+            "invalid_json", f"The body holds {half}, one half of a surrogate pair: send both halves, or the character."
+        ) from None
+
+
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, TaskResult[Any]]) -> TaskResult[Any] | None:
+    """Run the work, and stop it as soon as the caller has hung up: then the result is None."""
+    working = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_hung_up(request))
+    try:
+        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        for waiting in (working, gone):
+            waiting.cancel()
+        await asyncio.gather(working, gone, return_exceptions=True)
+
+
+async def _hung_up(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _outcome(result: TaskResult[Any]) -> str:
+    usage, prompt = result.usage, result.prompt
+    return (
+        f" prompt={prompt.name}@{prompt.version} backend={result.backend} model={result.model}"
+        f" in={usage.input_tokens} cached={usage.cached_input_tokens} out={usage.output_tokens}"
+        f" calls={usage.model_calls} model_ms={result.timing.model_ms}"
+    )

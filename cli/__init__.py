@@ -1,0 +1,1 @@
+"""The `copydesk` command: one thin file per command group."""

@@ -1,0 +1,126 @@
+"""`copydesk run`: one task, by the same chains as the service, without a server."""
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import TypeAdapter, ValidationError
+
+from app.settings import load_settings
+from chains.errors import ConfigurationError, FieldError, InvalidInput
+from chains.result import TaskResult
+from chains.task import Task, TaskInput
+from cli.options import ConfigFile
+
+__all__ = ["request_from", "run"]
+
+
+def run(
+    task: Annotated[str, typer.Argument(help="The task: summarize, rewrite, extract, classify, generate, ...")],
+    file: Annotated[
+        str, typer.Option("--file", "-f", help="The file with the text (for generate: the instruction); - is stdin.")
+    ] = "-",
+    option: Annotated[
+        list[str] | None, typer.Option("--option", "-o", help="A field of the request: max_words=30.", metavar="K=V")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole response as JSON.")] = False,
+    config: ConfigFile = None,
+) -> None:
+    """Run one task on a text and print its output.
+
+    Example: copydesk run summarize --file report.txt --option max_words=30
+    """
+    settings = load_settings(config)
+    text = _read(file)
+    from app.composition import build_runner, with_started_backends
+
+    logging.basicConfig(level=logging.WARNING, format="copydesk: %(message)s")
+    found = build_runner(settings).task(task)
+    request = request_from(found, text, option or [])
+
+    async def once(started: Any) -> TaskResult[Any]:
+        runner = build_runner(started)
+        try:
+            return await runner.run(task, request)
+        finally:
+            await runner.aclose()
+
+    with with_started_backends(settings) as started:
+        result = asyncio.run(once(started))
+    print(_as_json(result) if as_json else _readable(result))
+    if not as_json:
+        print(_footer(result), file=sys.stderr)
+
+
+def request_from(task: Task[Any, Any], text: str, options: Sequence[str]) -> TaskInput:
+    """Build a task's input from its text (the first required field) and `key=value` options.
+
+    A value is taken as it stands where the field takes it so, else as JSON. Raises InvalidInput.
+    """
+    fields = task.input.model_fields
+    main = next(name for name, field in fields.items() if field.is_required())
+    values: dict[str, Any] = {main: text}
+    for entry in options:
+        key, equals, value = entry.partition("=")
+        if not equals or key not in fields:
+            known = ", ".join(name for name in fields if name != main)
+            raise InvalidInput(f"--option {entry}: give key=value, where key is one of {known}")
+        values[key] = _typed(fields[key].annotation, value)
+    try:
+        request: TaskInput = task.input.model_validate(values)
+        return request
+    except ValidationError as error:
+        places = [FieldError("/" + "/".join(map(str, e["loc"])), e["type"], e["msg"]) for e in error.errors()]
+        raise InvalidInput("\n".join(f"{place.pointer}: {place.message}" for place in places), places) from None
+
+
+def _typed(annotation: Any, value: str) -> Any:
+    try:
+        TypeAdapter(annotation).validate_python(value)
+    except ValidationError:
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError:
+            return value
+    return value
+
+
+def _read(file: str) -> str:
+    try:
+        if file != "-":
+            return Path(file).read_text(encoding="utf-8")
+        if sys.stdin.isatty():
+            print("copydesk: reading the text from the terminal; end with Ctrl-D", file=sys.stderr)
+        return sys.stdin.buffer.read().decode("utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"--file {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"--file {file}: not UTF-8: the byte at {error.start} begins no character") from error
+
+
+def _as_json(result: TaskResult[Any]) -> str:
+    meta = asdict(result)
+    output = result.output.model_dump(mode="json", exclude_none=True)
+    del meta["output"]
+    return json.dumps({**output, "meta": meta}, ensure_ascii=False, indent=2)
+
+
+def _readable(result: TaskResult[Any]) -> str:
+    """The text itself where the output is one, else every field as JSON."""
+    output = result.output.model_dump(mode="json", exclude_none=True)
+    texts = [value for value in output.values() if isinstance(value, str)]
+    return texts[0] if len(texts) == 1 else json.dumps(output, ensure_ascii=False, indent=2)
+
+
+def _footer(result: TaskResult[Any]) -> str:
+    usage, prompt = result.usage, result.prompt
+    return (
+        f"[{prompt.name}@{prompt.version}, {result.model} on {result.backend}: {usage.input_tokens} tokens in, "
+        f"{usage.output_tokens} out, {result.timing.total_ms / 1000:.1f} s]"
+    )

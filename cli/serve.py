@@ -1,0 +1,108 @@
+"""`copydesk serve`: the HTTP service."""
+
+import logging
+import signal
+import socket
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.settings import Settings, load_settings
+from chains.errors import ConfigurationError
+from cli.options import ConfigFile
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+__all__ = ["serve"]
+
+_log = logging.getLogger("copydesk.serve")
+
+
+def serve(
+    config: ConfigFile = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; default 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; default 8080, 0 takes a free one.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Worker processes; default 1.")] = None,
+) -> None:
+    """Start the service. It stops on Ctrl-C or SIGTERM, after the requests in flight.
+
+    Example: copydesk serve --port 9000 --workers 2
+    """
+    given = {"host": host, "port": port, "workers": workers}
+    settings = load_settings(config, {"server": {key: value for key, value in given.items() if value is not None}})
+    _start_logging()
+    listener = _bind(settings.server.host, settings.server.port)
+    signal.signal(signal.SIGTERM, _leave)
+    from app.composition import build_runner, with_started_backends
+
+    build_runner(settings)
+    with listener, with_started_backends(settings) as started:
+        _run(started, listener)
+
+
+def _run(settings: Settings, listener: socket.socket) -> None:
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+
+    # h11 and not httptools: the JDK's HttpClient asks for an upgrade to HTTP/2 with its first POST, and
+    # httptools then drops the body.
+    options = uvicorn.Config(
+        partial(_application, settings),
+        factory=True,
+        http="h11",
+        ws="none",
+        workers=settings.server.workers,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=settings.server.shutdown_grace_s,
+    )
+    host, port = listener.getsockname()[:2]
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    _log.info("serving on %s (try %s/docs; Ctrl-C stops)", address, address)
+    if settings.server.workers == 1:
+        uvicorn.Server(options).run(sockets=[listener])
+    else:
+        Multiprocess(options, sockets=[listener]).run()
+
+
+def _application(settings: Settings) -> "FastAPI":
+    """Build the application in the process that serves it."""
+    _start_logging()
+    from app.service import create_app
+
+    return create_app(settings)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """Take the port before anything slow is done. Raises ConfigurationError where it can't be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host.strip("[]"), port))
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"server.port: cannot listen on {host} port {port}: {error.strerror or error}. "
+            "Stop what listens there, or choose another port with --port."
+        ) from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def _start_logging() -> None:
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=True
+    )
+    # uvicorn's own chatter about starting and stopping says nothing that our lines don't.
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+
+def _leave(*_: Any) -> None:
+    """SIGTERM ends the process by the way of all cleanup; uvicorn raises it again once its requests are done."""
+    sys.exit(0)

@@ -1,0 +1,99 @@
+"""Words, spans and offsets, over the scripts that callers write in."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chains.text import SpanFinder, StringIndexType, Utf16Index, count_words, fit_words
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        pytest.param("", 0, id="empty"),
+        pytest.param("One two  three.", 3, id="english"),
+        pytest.param("can't stop", 2, id="an apostrophe joins"),
+        pytest.param("well-known", 2, id="a hyphen parts"),
+        pytest.param("3.14 1,000", 2, id="numbers stay whole"),
+        pytest.param("你好世界", 4, id="every ideograph counts"),
+        pytest.param("أهلا وسهلا", 2, id="arabic"),
+        pytest.param("😀 👍🏽 — !?", 0, id="no letters, no words"),
+        pytest.param("Äpfel für Straßenbahnen", 3, id="german"),
+    ],
+)
+def test_counts_words_by_uax29(text: str, count: int) -> None:
+    assert count_words(text) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "complete", "expected"),
+    [
+        pytest.param("One two. Three four.", 4, True, ("One two. Three four.", False), id="fits"),
+        pytest.param("One two. Three four.", None, True, ("One two. Three four.", False), id="no limit"),
+        pytest.param("One two. Three four.", 3, True, ("One two.", True), id="cut at the sentence"),
+        pytest.param('He said "no." Then left.', 3, True, ('He said "no."', True), id="the quote belongs to it"),
+        pytest.param("One two three", 2, True, ("One two…", True), id="no sentence fits"),
+        pytest.param("你好世界。再见了。", 5, True, ("你好世界。", True), id="chinese"),
+        pytest.param("- one two\n- three four", 3, True, ("- one two", True), id="cut at the line"),
+        pytest.param("One two. Three fo", None, False, ("One two.", True), id="a stump goes"),
+        pytest.param("One two. Three four.", 9, False, ("One two. Three four.", True), id="stopped after a sentence"),
+        pytest.param("One tw", 9, False, ("One tw…", True), id="nothing but a stump"),
+    ],
+)
+def test_shortens_at_sentence_ends(text: str, limit: int | None, complete: bool, expected: tuple[str, bool]) -> None:
+    assert fit_words(text, limit, complete=complete) == expected
+
+
+@given(st.text(), st.integers(1, 20))
+def test_never_exceeds_the_limit_and_tells_when_it_cut(text: str, limit: int) -> None:
+    shortened, cut = fit_words(text, limit)
+    assert count_words(shortened) <= limit
+    assert cut == (shortened != text)
+
+
+@given(st.text())
+def test_utf16_offsets_agree_with_the_encoder(text: str) -> None:
+    index = Utf16Index(text)
+    for position in range(len(text) + 1):
+        assert index.offset(position) == len(text[:position].encode("utf-16-le", "surrogatepass")) // 2
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted", "unit", "offset", "length"),
+    [
+        pytest.param("met Ada.", "Ada", "utf16", 4, 3, id="plain"),
+        pytest.param("😀 met Ada", "Ada", "utf16", 7, 3, id="emoji counts two in utf16"),
+        pytest.param("😀 met Ada", "Ada", "unicode", 6, 3, id="emoji counts one in code points"),
+        pytest.param("a\r\nAda", "Ada", "utf16", 3, 3, id="crlf counts two"),
+        pytest.param("在北京见面", "北京", "utf16", 1, 2, id="chinese has no spaces"),
+        pytest.param("Anna and Ann", "Ann", "utf16", 9, 3, id="whole words only"),
+        pytest.param("cafe\u0301 x", "cafe\u0301", "unicode", 0, 5, id="combining mark"),
+        pytest.param("👨‍👩‍👧 family", "👨‍👩‍👧", "utf16", 0, 8, id="joined emoji"),
+    ],
+)
+def test_finds_spans(source: str, wanted: str, unit: str, offset: int, length: int) -> None:
+    span = SpanFinder(source, StringIndexType(unit)).find(wanted)
+    assert span is not None
+    assert (span.offset, span.length) == (offset, length)
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        pytest.param("Anna", "Ann", id="part of a word"),
+        pytest.param("cafe\u0301", "cafe", id="without its combining mark"),
+        pytest.param("Ada", "ada", id="other case"),
+        pytest.param("Ada", "", id="nothing"),
+    ],
+)
+def test_does_not_find_what_is_not_there(source: str, wanted: str) -> None:
+    assert SpanFinder(source, StringIndexType.UTF16).find(wanted) is None
+
+
+def test_repeated_mentions_come_in_order() -> None:
+    finder = SpanFinder("Ada wrote to Ada.", StringIndexType.UTF16)
+    first, second, third = finder.find("Ada"), finder.find("Ada"), finder.find("Ada")
+    assert first is not None
+    assert second is not None
+    assert (first.offset, second.offset, third) == (0, 13, None)
+    assert finder.found("Ada")

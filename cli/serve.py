@@ -4,6 +4,7 @@ import logging
 import signal
 import socket
 import sys
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,7 +40,8 @@ def serve(
     from app.composition import build_runner, with_started_backends
 
     build_runner(settings)
-    with listener, with_started_backends(settings) as started:
+    # Ctrl-C is the way to stop the service, not a failure.
+    with suppress(KeyboardInterrupt), listener, with_started_backends(settings) as started:
         _run(started, listener)
 
 

@@ -192,7 +192,8 @@ def _front_matter(source: Source) -> FrontMatter:
     try:
         return FrontMatter.model_validate(source.front_matter)
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelt key is also a missing one: the former says more.
+        first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
         key = str(first["loc"][0]) if first["loc"] else ""
         known = ", ".join(FrontMatter.model_fields)
         hint = f"the keys are {known}" if first["type"] == "extra_forbidden" and len(first["loc"]) == 1 else None

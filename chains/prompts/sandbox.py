@@ -182,8 +182,10 @@ class _Environment(ImmutableSandboxedEnvironment):
         return tree
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        if attr.startswith("_"):
+            return False
         if isinstance(obj, LoopContext):
-            return not attr.startswith("_")
+            return True
         return not callable(value) or any(isinstance(obj, kind) and attr in names for kind, names in _METHODS.items())
 
     def is_safe_callable(self, obj: Any) -> bool:
@@ -268,7 +270,7 @@ def _bound_concats(node: nodes.Node) -> None:
 def _bounded_concat(node: Any) -> Any:
     if not isinstance(node, nodes.Concat):
         return node
-    return _through("_concat", nodes.List(node.nodes, "load", lineno=node.lineno))
+    return _through("_concat", nodes.List(node.nodes, lineno=node.lineno))
 
 
 def _through(name: str, node: Any) -> nodes.Filter:

@@ -115,7 +115,8 @@ def _split(path: Path, body: list[str], first_line: int) -> tuple[Section, ...]:
         hint = "a line that is exactly system:, user: or assistant: opens a section"
         raise PromptError("text before the first role", path=path, line=first_line + stray, column=1, hint=hint)
     sections = []
-    for (start, role), (end, _) in zip(starts, [*starts[1:], (len(body), "")], strict=True):
+    ends = [*(number for number, _ in starts[1:]), len(body)]
+    for (start, role), end in zip(starts, ends, strict=False):
         text = "\n".join(_unescaped(line) for line in body[start + 1 : end])
         if end == len(body):
             text = text.removesuffix("\n")

@@ -64,10 +64,10 @@ def _schema(request: ExtractRequest) -> dict[str, Any]:
     entity = {
         "type": "object",
         "properties": {
-            "text": {"type": "string", "minLength": 1, "maxLength": 200},
             "type": {"enum": [kind.name for kind in request.types]},
+            "text": {"type": "string", "minLength": 1, "maxLength": 200},
         },
-        "required": ["text", "type"],
+        "required": ["type", "text"],
         "additionalProperties": False,
     }
     return {

@@ -37,7 +37,7 @@ _OPTIONS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "temperature": lambda value: {"temperature": value},
     "max_tokens": lambda value: {"n_predict": value},
     "top_p": lambda value: {"top_p": value},
-    "frequency_penalty": lambda value: {"frequency_penalty": value, "repeat_last_n": -1},
+    "frequency_penalty": lambda value: {"frequency_penalty": value},
     "seed": lambda value: {"seed": value},
     "response_format": lambda value: {"json_schema": value["json_schema"]["schema"]},
 }
@@ -215,7 +215,7 @@ class EmbeddedChatModel(BaseChatModel):
             raise BackendTimeout(
                 f"no complete answer within {self.timeout_s:g} s", backend=self.backend, original=error
             ) from error
-        except (aiohttp.ClientPayloadError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise BackendProtocolError(
                 f"the answer is malformed or incomplete ({type(error).__name__})", backend=self.backend, original=error
             ) from error

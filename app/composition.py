@@ -1,7 +1,5 @@
 """From settings to a runner: what the service, `copydesk run` and evaluations have in common."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import chains
@@ -11,7 +9,7 @@ from chains.prompts import load_prompt_set
 from chains.runner import Runner
 from chains.tasks import load_tasks
 
-__all__ = ["build_runner", "prompt_folder", "with_started_backends"]
+__all__ = ["build_runner", "prompt_folder"]
 
 
 def build_runner(settings: Settings) -> Runner:
@@ -39,14 +37,3 @@ def prompt_folder(prompts: PromptSettings) -> Path:
     package = Path(chains.__file__).parent
     candidates = (Path("prompts"), package / "prompts" / "bundled", package.parent / "prompts")
     return next((folder for folder in candidates if folder.is_dir()), candidates[0])
-
-
-@contextmanager
-def with_started_backends(settings: Settings) -> Iterator[Settings]:
-    """Start what the backends need on this machine; yield the settings by which any process reaches it.
-
-    Raises ConfigurationError or BackendError where something cannot be started; what was started is stopped.
-    """
-    with ExitStack() as stack:
-        backends = {name: stack.enter_context(backend.started(name)) for name, backend in settings.backends.items()}
-        yield settings.model_copy(update={"backends": backends})

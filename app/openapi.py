@@ -58,6 +58,8 @@ def _reshaped(generated: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_3_0(node: Any) -> Any:
+    if isinstance(node, float) and node.is_integer():
+        return int(node)
     if isinstance(node, list):
         return [_as_3_0(item) for item in node]
     if not isinstance(node, dict):

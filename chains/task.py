@@ -15,7 +15,7 @@ from langchain_core.runnables import Runnable
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-__all__ = ["ClosedModel", "Name", "Parts", "Task", "TaskInput", "TaskOutput", "Text", "unique_names"]
+__all__ = ["ClosedModel", "Name", "Parts", "Task", "TaskInput", "TaskOutput", "Text", "Value", "unique_names"]
 
 
 def _not_blank(value: str) -> str:
@@ -50,10 +50,16 @@ def unique_names(named: tuple[Named, ...]) -> tuple[Named, ...]:
     return named
 
 
-class ClosedModel(BaseModel):
-    """A value of the contract: immutable, and closed, so that a misspelt field is an error and not ignored."""
+class Value(BaseModel):
+    """An immutable value of the contract. What a task gives back may gain fields, so it is not closed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
+
+
+class ClosedModel(Value):
+    """A value that a caller sends: closed, so that a misspelt field is an error and not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class TaskInput(ClosedModel):
@@ -67,7 +73,7 @@ class TaskInput(ClosedModel):
     )
 
 
-class TaskOutput(ClosedModel):
+class TaskOutput(Value):
     """The base of every task's output."""
 
 

@@ -12,8 +12,9 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from app.composition import build_runner, with_started_backends
+from app.composition import build_runner
 from app.settings import load_settings
+from app.starting import with_started_backends
 from chains.errors import CopydeskError
 from chains.result import TaskResult
 from chains.runner import Runner

@@ -7,16 +7,19 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import TypeAdapter, ValidationError
 
 from app.settings import load_settings
+from app.starting import with_started_backends
 from chains.errors import ConfigurationError, FieldError, InvalidInput
-from chains.result import TaskResult
-from chains.task import Task, TaskInput
 from cli.options import ConfigFile
+
+if TYPE_CHECKING:
+    from chains.result import TaskResult
+    from chains.task import Task, TaskInput
 
 __all__ = ["request_from", "run"]
 
@@ -38,13 +41,13 @@ def run(
     """
     settings = load_settings(config)
     text = _read(file)
-    from app.composition import build_runner, with_started_backends
+    from app.composition import build_runner
 
     logging.basicConfig(level=logging.WARNING, format="copydesk: %(message)s")
     found = build_runner(settings).task(task)
     request = request_from(found, text, option or [])
 
-    async def once(started: Any) -> TaskResult[Any]:
+    async def once(started: Any) -> "TaskResult[Any]":
         runner = build_runner(started)
         try:
             return await runner.run(task, request)
@@ -58,7 +61,7 @@ def run(
         print(_footer(result), file=sys.stderr)
 
 
-def request_from(task: Task[Any, Any], text: str, options: Sequence[str]) -> TaskInput:
+def request_from(task: "Task[Any, Any]", text: str, options: Sequence[str]) -> "TaskInput":
     """Build a task's input from its text (the first required field) and `key=value` options.
 
     A value is taken as it stands where the field takes it so, else as JSON. Raises InvalidInput.
@@ -104,21 +107,21 @@ def _read(file: str) -> str:
         raise InvalidInput(f"--file {file}: not UTF-8: the byte at {error.start} begins no character") from error
 
 
-def _as_json(result: TaskResult[Any]) -> str:
+def _as_json(result: "TaskResult[Any]") -> str:
     meta = asdict(result)
     output = result.output.model_dump(mode="json", exclude_none=True)
     del meta["output"]
     return json.dumps({**output, "meta": meta}, ensure_ascii=False, indent=2)
 
 
-def _readable(result: TaskResult[Any]) -> str:
+def _readable(result: "TaskResult[Any]") -> str:
     """The text itself where the output is one, else every field as JSON."""
     output = result.output.model_dump(mode="json", exclude_none=True)
     texts = [value for value in output.values() if isinstance(value, str)]
     return texts[0] if len(texts) == 1 else json.dumps(output, ensure_ascii=False, indent=2)
 
 
-def _footer(result: TaskResult[Any]) -> str:
+def _footer(result: "TaskResult[Any]") -> str:
     usage, prompt = result.usage, result.prompt
     return (
         f"[{prompt.name}@{prompt.version}, {result.model} on {result.backend}: {usage.input_tokens} tokens in, "

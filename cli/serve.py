@@ -4,6 +4,7 @@ import logging
 import signal
 import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.settings import Settings, load_settings
+from app.starting import with_started_backends
 from chains.errors import ConfigurationError
 from cli.options import ConfigFile
 
@@ -37,12 +39,20 @@ def serve(
     _start_logging()
     listener = _bind(settings.server.host, settings.server.port)
     signal.signal(signal.SIGTERM, _leave)
-    from app.composition import build_runner, with_started_backends
+    with ThreadPoolExecutor(1) as pool:
+        # Importing LangChain and checking the prompts takes as long as loading the model: do both at once.
+        checked = pool.submit(_check, settings)
+        # Ctrl-C is the way to stop the service, not a failure.
+        with suppress(KeyboardInterrupt), listener, with_started_backends(settings) as started:
+            checked.result()
+            _run(started, listener)
 
-    build_runner(settings)
-    # Ctrl-C is the way to stop the service, not a failure.
-    with suppress(KeyboardInterrupt), listener, with_started_backends(settings) as started:
-        _run(started, listener)
+
+def _check(settings: Settings) -> None:
+    """Find out here, and not in every worker, whether the prompts, routes and files are good."""
+    from app.service import create_app
+
+    create_app(settings)
 
 
 def _run(settings: Settings, listener: socket.socket) -> None:

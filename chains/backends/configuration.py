@@ -1,10 +1,13 @@
 """What every backend's configuration has in common."""
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
-from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    # Reading a configuration must not cost the two seconds that importing LangChain takes.
+    from langchain_core.language_models import BaseChatModel
 
 __all__ = ["BackendConfig", "Closes", "Probes"]
 
@@ -16,7 +19,7 @@ class BackendConfig(BaseModel):
 
     kind: str
 
-    def create(self, name: str) -> BaseChatModel:
+    def create(self, name: str) -> "BaseChatModel":
         """Build the chat model. `name` is the backend's name in the configuration, for errors and results.
 
         Builds only: no network, no model load.

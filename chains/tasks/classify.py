@@ -6,7 +6,7 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from pydantic import Field, field_validator
 
 from chains.answers import Ask, ask_for_object
-from chains.task import ClosedModel, Name, Parts, Task, TaskInput, TaskOutput, Text, unique_names
+from chains.task import ClosedModel, Name, Parts, Task, TaskInput, TaskOutput, Text, Value, unique_names
 
 
 class Label(ClosedModel):
@@ -14,7 +14,7 @@ class Label(ClosedModel):
     description: str | None = Field(default=None, max_length=500, description="What belongs to this label.")
 
 
-class ScoredLabel(ClosedModel):
+class ScoredLabel(Value):
     name: str
 
 

@@ -7,7 +7,7 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from pydantic import Field, field_validator
 
 from chains.answers import Ask, ask_for_object
-from chains.task import ClosedModel, Name, Parts, Task, TaskInput, TaskOutput, Text, unique_names
+from chains.task import ClosedModel, Name, Parts, Task, TaskInput, TaskOutput, Text, Value, unique_names
 from chains.text import SpanFinder, StringIndexType
 
 
@@ -20,7 +20,7 @@ class Alignment(str, Enum):
     EXACT = "exact"
 
 
-class Entity(ClosedModel):
+class Entity(Value):
     text: str = Field(description="The entity as it stands in the source.")
     type: str
     offset: int = Field(ge=0, description="Where it begins in the source, in the unit of string_index_type.")
@@ -28,7 +28,7 @@ class Entity(ClosedModel):
     alignment: Alignment = Field(description="How its place was found.")
 
 
-class UngroundedEntity(ClosedModel):
+class UngroundedEntity(Value):
     text: str
     type: str
 

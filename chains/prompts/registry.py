@@ -1,6 +1,7 @@
 """All prompts of a folder, as one immutable set."""
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -11,12 +12,14 @@ from semver import Version
 
 from chains.errors import PromptError, PromptSetError, UnknownPrompt
 from chains.prompts.loader import Loader
+from chains.prompts.parameters import Case
 from chains.prompts.source import read_yaml
 from chains.prompts.version import PromptVersion
 
 __all__ = ["PromptSet", "load_prompt_set"]
 
 _SHARED = frozenset({"partials", "schemas", "evidence"})
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 class PromptSet:
@@ -39,26 +42,31 @@ class PromptSet:
         return self._versions[name]
 
     def get(self, name: str, version: str | None = None) -> PromptVersion:
-        """One version; the highest where none is named. Raises UnknownPrompt."""
+        """One version; the highest released one where none is named: no `-rc.1`. Raises UnknownPrompt."""
         found = self.versions(name)
-        if version is None:
-            return found[-1]
-        for prompt in found:
-            if prompt.version == version:
-                return prompt
         known = ", ".join(prompt.version for prompt in found)
+        for prompt in reversed(found):
+            if prompt.version == version or (version is None and not Version.parse(prompt.version).prerelease):
+                return prompt
+        if version is None:
+            raise UnknownPrompt(f"The prompt {name!r} has no released version. Its versions are: {known}.")
         raise UnknownPrompt(f"The prompt {name!r} has no version {version!r}. Its versions are: {known}.")
 
     def cases(self, name: str) -> dict[str, dict[str, Any]]:
-        """The golden inputs of a prompt by name, from its cases.yaml. Raises PromptError."""
+        """The golden inputs of a prompt by name, from its cases.yaml. Raises UnknownPrompt, PromptError."""
+        self.versions(name)
         path = self._folder / name / "cases.yaml"
         if not path.is_file():
             return {}
         try:
-            cases = TypeAdapter(list[dict[str, Any]]).validate_python(read_yaml(path))
-            return {str(case["name"]): case["inputs"] for case in cases}
-        except (ValidationError, KeyError) as error:
-            raise PromptError("not a list of {name, inputs}", path=path) from error
+            cases = TypeAdapter(list[Case]).validate_python(read_yaml(path))
+        except ValidationError as error:
+            place = ".".join(map(str, error.errors()[0]["loc"]))
+            raise PromptError(f"{place}: not a list of {{name, inputs}}".lstrip(": "), path=path) from error
+        inputs = {case.name: case.inputs for case in cases}
+        if len(inputs) < len(cases):
+            raise PromptError("two cases have the same name", path=path)
+        return inputs
 
 
 def load_prompt_set(folder: Path) -> PromptSet:
@@ -74,12 +82,13 @@ def load_prompt_set(folder: Path) -> PromptSet:
         try:
             _load(key, files, loader, loaded, ())
         except PromptError as error:
-            if str(error) not in map(str, errors):
-                errors.append(error)
+            errors.append(error)
+        except PromptSetError as error:
+            errors += error.errors
     if not files and not errors:
         errors.append(PromptError("holds no prompt", path=folder, hint="a prompt is a file NAME/1.0.0.j2"))
     if errors:
-        raise PromptSetError(errors)
+        raise PromptSetError(list({str(error): error for error in errors}.values()))
     versions: dict[str, list[PromptVersion]] = {}
     for key in files:
         versions.setdefault(key.split("@")[0], []).append(loaded[key])
@@ -91,8 +100,11 @@ def _template_files(folder: Path) -> tuple[dict[str, Path], list[PromptError]]:
     files, errors = {}, []
     for directory in sorted(path for path in folder.iterdir() if path.is_dir() and path.name not in _SHARED):
         found = []
-        for path in directory.glob("*.j2"):
-            if Version.is_valid(path.stem):
+        for path in sorted(directory.glob("*.j2")):
+            if not _NAME.fullmatch(directory.name):
+                hint = "letters, digits, dash and underscore"
+                errors.append(PromptError("its folder is not a possible name of a prompt", path=path, hint=hint))
+            elif Version.is_valid(path.stem):
                 found.append((Version.parse(path.stem), path))
             else:
                 errors.append(
@@ -111,9 +123,7 @@ def _load(
     path = files[key]
     if key in within:
         raise PromptError(f"uses is circular: {' -> '.join([*within, key])}", path=path)
-    for alias, target in loader.uses(path).items():
-        if target not in files:
-            raise PromptError(f"uses.{alias}: there is no prompt {target!r}", path=path, hint="NAME@VERSION")
+    for target in loader.uses(path, files):
         _load(target, files, loader, loaded, (*within, key))
     name, _, version = key.partition("@")
     loaded[key] = loader.load(path, name, version, loaded)

@@ -5,27 +5,21 @@ loaded, by its line. What remains can't run without end: one budget for each ren
 the characters that operators, filters and the output produce, and each is checked before the memory is taken.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
-from jinja2 import BaseLoader, StrictUndefined, nodes
-from jinja2.exceptions import TemplateNotFound
+from jinja2 import BaseLoader, StrictUndefined, Template, Undefined, nodes
+from jinja2.exceptions import SecurityError, TemplateNotFound
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from jinja2.tests import TESTS
 
-from chains.prompts.budget import BUDGET, Budget, LimitExceeded
-from chains.prompts.filters import FILTERS, INTERNAL_FILTERS, bounded_range
+from chains.prompts.budget import BUDGET, Budget, LimitExceeded, bounded_number
+from chains.prompts.filters import FILTERS, INTERNAL_FILTERS, NAMED_BY_ARGUMENT, TESTS, bounded_range, printed
 
 __all__ = ["Refused", "create_environment"]
 
-_LARGEST_NUMBER = 1 << 63
+_DEEPEST = 50
 
-_TESTS = frozenset({
-    "boolean", "defined", "divisibleby", "eq", "equalto", "even", "false", "float", "ge", "gt", "greaterthan",
-    "in", "integer", "iterable", "le", "lessthan", "lower", "lt", "mapping", "ne", "none", "number", "odd",
-    "sameas", "sequence", "string", "true", "undefined", "upper",
-})  # fmt: skip
 _METHODS: Mapping[type, frozenset[str]] = {
     str: frozenset({"endswith", "lower", "lstrip", "rstrip", "split", "splitlines", "startswith", "strip", "upper"}),
     dict: frozenset({"get", "items", "keys", "values"}),
@@ -67,22 +61,42 @@ class _Partials(BaseLoader):
         return self._texts[template], template, lambda: True
 
 
+class _Template(Template):
+    def new_context(
+        self, vars: dict[str, Any] | None = None, shared: bool = False, locals: Mapping[str, Any] | None = None
+    ) -> Context:
+        if shared and vars:  # an include: partials that include others twice each would double without a loop
+            vars[BUDGET].iterate()
+        return super().new_context(vars, shared, locals)
+
+
 class _Environment(ImmutableSandboxedEnvironment):
-    intercepted_binops = frozenset({"+", "*", "%"})
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%"})
+    template_class = _Template
 
     def __init__(self, loader: BaseLoader) -> None:
         super().__init__(
-            loader=loader, undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True, auto_reload=False
+            loader=loader,
+            undefined=StrictUndefined,
+            finalize=printed,
+            autoescape=False,
+            keep_trailing_newline=True,
+            auto_reload=False,
+            cache_size=-1,
         )
         self.filters = {**FILTERS, **INTERNAL_FILTERS}
-        self.tests = {name: TESTS[name] for name in _TESTS}
+        self.tests = dict(TESTS)
         self.globals = {"range": bounded_range}
+
+    def make_globals(self, d: Any) -> MutableMapping[str, Any]:
+        return {**self.globals, **(d or {})}  # Jinja's chained mapping is walked at every render
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
         for node in tree.iter_child_nodes():
             _check(node)
-        _bound(tree)
+        _bound_loops(tree)
+        _bound_operators(tree)
         return tree
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
@@ -90,23 +104,38 @@ class _Environment(ImmutableSandboxedEnvironment):
             return False
         if isinstance(obj, LoopContext):
             return True
-        return not callable(value) or any(isinstance(obj, kind) and attr in names for kind, names in _METHODS.items())
+        return any(isinstance(obj, kind) and attr in names for kind, names in _METHODS.items())
 
     def is_safe_callable(self, obj: Any) -> bool:
         owner = getattr(obj, "__self__", None)
         name = getattr(obj, "__name__", "")
         return obj is bounded_range or (owner is not None and self.is_safe_attribute(owner, name, obj))
 
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        found = super().getitem(obj, argument)
+        if isinstance(found, Undefined):  # Jinja's own message quotes the key, which may be a caller's value
+            return self.undefined(f"a {type(obj).__name__} does not have this element")
+        return found
+
+    def call(self, context: Context, called: Any, /, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(called, Undefined):
+            called()  # raises, and says what is undefined
+        if not self.is_safe_callable(called):
+            raise SecurityError(f"a {type(called).__name__} cannot be called")
+        budget: Budget = context[BUDGET]
+        owner = getattr(called, "__self__", None)
+        budget.produce(len(owner) if isinstance(owner, (str, list)) else 0)
+        return context.call(called, *args, **kwargs)
+
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         budget: Budget = context[BUDGET]
         if operator == "%" and isinstance(left, str):
             raise LimitExceeded("% formats no text here; write the values into the template")
+        bounded_number(left)
+        bounded_number(right)
         if isinstance(left, (str, list, tuple)) or isinstance(right, (str, list, tuple)):
             budget.produce(_size_of(operator, left, right))
-        result = super().call_binop(context, operator, left, right)
-        if isinstance(result, int) and abs(result) > _LARGEST_NUMBER:
-            raise LimitExceeded("a number became too large")
-        return result
+        return bounded_number(super().call_binop(context, operator, left, right))
 
 
 def _size_of(operator: str, left: Any, right: Any) -> int:
@@ -116,62 +145,112 @@ def _size_of(operator: str, left: Any, right: Any) -> int:
     return sum(len(side) for side in (left, right) if isinstance(side, (str, list, tuple)))
 
 
-def _check(node: nodes.Node) -> None:
+def _check(node: nodes.Node, depth: int = 0) -> None:
     """Refuse what isn't in the subset, here and below."""
+    if depth > _DEEPEST:
+        raise Refused(f"nested more than {_DEEPEST} levels deep", node.lineno)
     if not isinstance(node, _NODES):
-        raise Refused(f"{type(node).__name__} is not available in prompt templates", node.lineno)
+        line = node.lineno or next((below.lineno for below in node.find_all(nodes.Node) if below.lineno), 1)
+        raise Refused(f"{type(node).__name__} is not available in prompt templates", line)
     if isinstance(node, (nodes.Name, nodes.Getattr)):
         name = node.name if isinstance(node, nodes.Name) else node.attr
+        if name == "self" and isinstance(node, nodes.Name):
+            raise Refused("'self' is not available in prompt templates", node.lineno)
         if name.startswith("_"):
             raise Refused(f"{name!r} is not available: names may not begin with an underscore", node.lineno)
-    if isinstance(node, nodes.Filter) and node.name not in FILTERS:
-        raise Refused(f"there is no filter {node.name!r}; there are {', '.join(sorted(FILTERS))}", node.lineno)
-    if isinstance(node, nodes.Test) and node.name not in _TESTS:
-        raise Refused(f"there is no test {node.name!r}; there are {', '.join(sorted(_TESTS))}", node.lineno)
-    if isinstance(node, nodes.For) and node.recursive:
-        raise Refused("a loop may not be recursive", node.lineno)
-    if isinstance(node, nodes.Include):
-        _check_include(node)
-    if isinstance(node, nodes.Call):
-        _check_call(node)
+    check = next((check for kind, check in _CHECKS.items() if isinstance(node, kind)), None)
+    if check is not None:
+        check(node)
     for child in node.iter_child_nodes():
-        _check(child)
+        _check(child, depth + 1)
 
 
-def _check_include(node: nodes.Include) -> None:
+def _check_constant(node: Any) -> None:
+    try:
+        bounded_number(node.value)
+    except LimitExceeded as error:
+        raise Refused("the number is too large", node.lineno) from error
+
+
+def _check_filter(node: Any) -> None:
+    _check_named(node, "filter", FILTERS)
+    position, names = NAMED_BY_ARGUMENT.get(node.name, (0, frozenset()))
+    if not names or len(node.args) <= position:
+        return
+    named = node.args[position]
+    if not isinstance(named, nodes.Const) or named.value not in names:
+        raise Refused(f"{node.name} takes one of these literal names: {', '.join(sorted(names))}", node.lineno)
+
+
+def _check_test(node: Any) -> None:
+    _check_named(node, "test", TESTS)
+
+
+def _check_named(node: Any, kind: str, known: Mapping[str, Any]) -> None:
+    if node.name not in known:
+        raise Refused(f"there is no {kind} {node.name!r}; there are {', '.join(sorted(known))}", node.lineno)
+    _check_arguments(node)
+
+
+def _check_arguments(node: Any) -> None:
+    if node.dyn_args is not None or node.dyn_kwargs is not None:
+        raise Refused("* and ** are not available; write out the arguments", node.lineno)
+
+
+def _check_loop(node: Any) -> None:
+    if node.recursive:
+        raise Refused("a loop may not be recursive", node.lineno)
+
+
+def _check_include(node: Any) -> None:
     if not isinstance(node.template, nodes.Const) or not isinstance(node.template.value, str):
         raise Refused('a partial is included by its literal name: {% include "partials/NAME.j2" %}', node.lineno)
     if node.ignore_missing or not node.with_context:
         raise Refused("an include takes neither `ignore missing` nor `without context`", node.lineno)
 
 
-def _check_call(node: nodes.Call) -> None:
+def _check_call(node: Any) -> None:
     called = node.node
     by_method = isinstance(called, nodes.Getattr) and (called.attr in {"cycle"}.union(*_METHODS.values()))
     if not by_method and not (isinstance(called, nodes.Name) and called.name == "range"):
         raise Refused("only range() and simple methods of texts and mappings can be called", node.lineno)
+    _check_arguments(node)
 
 
-def _bound(tree: nodes.Template) -> None:
-    """Let every loop and every `~` pass through the budget."""
+_CHECKS: Mapping[type[nodes.Node], Callable[[Any], None]] = {
+    nodes.Call: _check_call,
+    nodes.Const: _check_constant,
+    nodes.Filter: _check_filter,
+    nodes.For: _check_loop,
+    nodes.Include: _check_include,
+    nodes.Test: _check_test,
+}
+
+
+def _bound_loops(tree: nodes.Template) -> None:
+    """Let every loop, and all that compares or cuts texts, pass through the budget; `~` follows below."""
     for loop in tree.find_all(nodes.For):
         loop.iter = _through("_iterate", loop.iter)
-    _bound_concats(tree)
+    for operand in tree.find_all(nodes.Operand):
+        operand.expr = _through("_read", operand.expr)
+    for item in tree.find_all(nodes.Getitem):
+        if isinstance(item.arg, nodes.Slice):
+            item.node = _through("_read", item.node)
 
 
-def _bound_concats(node: nodes.Node) -> None:
+def _bound_operators(node: nodes.Node) -> None:
     for field, value in node.iter_fields():
         if isinstance(value, nodes.Node):
-            _bound_concats(value)
-            setattr(node, field, _bounded_concat(value))
+            _bound_operators(value)
+            setattr(node, field, _bounded_operator(value))
         elif isinstance(value, list):
             for item in value:
                 if isinstance(item, nodes.Node):
-                    _bound_concats(item)
-            setattr(node, field, [_bounded_concat(item) for item in value])
+                    _bound_operators(item)
+            setattr(node, field, [_bounded_operator(item) for item in value])
 
 
-def _bounded_concat(node: Any) -> Any:
+def _bounded_operator(node: Any) -> Any:
     if not isinstance(node, nodes.Concat):
         return node
     return _through("_concat", nodes.List(node.nodes, lineno=node.lineno))

@@ -20,11 +20,12 @@ from typing import Any
 from chains.errors import PromptError
 from chains.prompts.strict_yaml import YamlError, load_yaml
 
-__all__ = ["ROLES", "Section", "Source", "has_role_line", "read_source", "read_text", "read_yaml"]
+__all__ = ["ROLES", "Section", "Source", "has_role_line", "read_source", "read_text", "read_yaml", "unescaped"]
 
 ROLES = ("system", "user", "assistant")
 _FENCE = "---"
 _LARGEST_FILE = 1 << 20
+_LARGEST_FRONT_MATTER = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,9 @@ def read_text(path: Path) -> str:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise PromptError("not UTF-8", path=path, line=line, hint="save the file as UTF-8") from error
+        raise PromptError(
+            f"not UTF-8 at byte {error.start}", path=path, line=line, hint="save the file as UTF-8"
+        ) from error
     if text.startswith("\ufeff"):
         raise PromptError("begins with a byte order mark", path=path, line=1, hint="save the file without it")
     if "\r" in text:
@@ -85,8 +88,11 @@ def read_source(path: Path) -> Source:
         end = lines.index(_FENCE, 1)
     except ValueError:
         raise PromptError("the front matter has no end", path=path, line=1, hint="close it with a line ---") from None
+    text = "\n".join(lines[1:end])
+    if len(text) > _LARGEST_FRONT_MATTER:
+        raise PromptError(f"the front matter is longer than {_LARGEST_FRONT_MATTER} characters", path=path, line=1)
     try:
-        front_matter = load_yaml("\n".join(lines[1:end]))
+        front_matter = load_yaml(text)
     except YamlError as error:
         raise PromptError(error.message, path=path, line=error.line + 1) from error
     if not isinstance(front_matter, dict):
@@ -117,7 +123,7 @@ def _split(path: Path, body: list[str], first_line: int) -> tuple[Section, ...]:
     sections = []
     ends = [*(number for number, _ in starts[1:]), len(body)]
     for (start, role), end in zip(starts, ends, strict=False):
-        text = "\n".join(_unescaped(line) for line in body[start + 1 : end])
+        text = unescaped("\n".join(body[start + 1 : end]))
         if end == len(body):
             text = text.removesuffix("\n")
         if not text.strip():
@@ -127,8 +133,10 @@ def _split(path: Path, body: list[str], first_line: int) -> tuple[Section, ...]:
     return tuple(sections)
 
 
-def _unescaped(line: str) -> str:
-    return line[1:] if line.startswith("\\") and _role(line[1:]) else line
+def unescaped(text: str) -> str:
+    """The text in which a line `\\user:` has become `user:`."""
+    lines = (line[1:] if line.startswith("\\") and _role(line[1:]) else line for line in text.split("\n"))
+    return "\n".join(lines)
 
 
 def _check_order(path: Path, sections: list[Section], first_line: int) -> None:

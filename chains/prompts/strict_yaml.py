@@ -1,5 +1,6 @@
 """YAML as data only: bounded, no aliases, no repeated keys, JSON values, errors with their line."""
 
+import math
 from collections.abc import Hashable
 from typing import Any
 
@@ -8,6 +9,7 @@ import yaml
 __all__ = ["YamlError", "load_yaml"]
 
 _MOST_CHARACTERS = 1 << 18
+_MOST_NODES = 10_000
 _DEEPEST = 32
 
 
@@ -24,6 +26,7 @@ class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader, without what a prompt's author never means."""
 
     depth = 0
+    nodes = 0
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
@@ -31,6 +34,9 @@ class _Loader(yaml.SafeLoader):
             raise YamlError("anchors and aliases are not allowed", event.start_mark.line + 1)
         if self.depth >= _DEEPEST:
             raise YamlError(f"nested more than {_DEEPEST} levels deep", event.start_mark.line + 1)
+        self.nodes += 1
+        if self.nodes > _MOST_NODES:
+            raise YamlError(f"holds more than {_MOST_NODES} values", event.start_mark.line + 1)
         self.depth += 1
         try:
             return super().compose_node(parent, index)
@@ -48,7 +54,19 @@ class _Loader(yaml.SafeLoader):
             keys.add(key.value)
         return super().construct_mapping(node, deep)
 
+    def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
+        number = float(super().construct_yaml_float(node))
+        if not math.isfinite(number):
+            raise YamlError(f"{node.value} is not a number of JSON's", node.start_mark.line + 1)
+        return number
 
+
+# Sets, bytes and the like are no JSON values either; their tags become unknown ones.
+_JSON_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "str", "seq", "map"))
+_Loader.yaml_constructors = {
+    **{tag: make for tag, make in yaml.SafeLoader.yaml_constructors.items() if tag in _JSON_TAGS or tag is None},
+    "tag:yaml.org,2002:float": _Loader.construct_yaml_float,
+}
 # Dates would become objects that JSON doesn't have; they stay texts.
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":timestamp", ":merge"))]
@@ -60,7 +78,13 @@ def load_yaml(text: str) -> Any:
     """The value of one YAML document. Raises YamlError."""
     if len(text) > _MOST_CHARACTERS:
         raise YamlError(f"longer than {_MOST_CHARACTERS} characters")
-    loader = _Loader(text)
+    try:
+        loader = _Loader(text)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise YamlError(
+            f"not valid YAML: the character {hex(ord(text[error.position]))} is not allowed", line
+        ) from error
     try:
         return loader.get_single_data()
     except yaml.MarkedYAMLError as error:

@@ -1,7 +1,7 @@
 """One immutable version of a prompt, as a LangChain Runnable from inputs to messages."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -66,10 +66,10 @@ class PromptVersion(Runnable[dict[str, Any], ChatPromptValue]):
         self._defaults = {name: schema["default"] for name, schema in self.inputs.items() if "default" in schema}
         self._path = path
         self._sections = tuple(sections)
-        self._examples: tuple[BaseMessage, ...] = ()
+        self._examples: tuple[tuple[type[BaseMessage], str], ...] = ()
 
     def invoke(self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any) -> ChatPromptValue:
-        """Render the messages. Raises PromptRenderError."""
+        """Render the messages, which are new ones each time. Raises PromptRenderError."""
         values = {**self._defaults, **input}
         missing = self.required - values.keys()
         if missing:
@@ -79,7 +79,7 @@ class PromptVersion(Runnable[dict[str, Any], ChatPromptValue]):
         messages: list[BaseMessage] = []
         for section in self._sections:
             if section.role == "user" and self._examples:
-                messages.extend(self._examples)
+                messages.extend(kind(content=text) for kind, text in self._examples)
             messages.append(_MESSAGES[section.role](content=self._rendered(section, values, budget)))
         return ChatPromptValue(messages=messages)
 
@@ -97,39 +97,42 @@ class PromptVersion(Runnable[dict[str, Any], ChatPromptValue]):
             "additionalProperties": False,
         }
         return [
-            FieldError("".join(f"/{part}" for part in error.absolute_path), str(error.validator), error.message)
+            FieldError(_pointer(error.absolute_path), str(error.validator), error.message)
             for error in Draft202012Validator(schema).iter_errors(dict(inputs))
         ]
 
     def add_examples(self, examples: Sequence[tuple[Mapping[str, Any], Any]]) -> None:
         """Render the few-shot pairs, once, while the prompt is loaded. They stand before the user section."""
         section = next(section for section in self._sections if section.role == "user")
-        messages: list[BaseMessage] = []
+        messages: list[tuple[type[BaseMessage], str]] = []
         for inputs, output in examples:
             budget = Budget()
             values = {**self._defaults, **inputs, BUDGET: budget}
             answer = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
-            messages += [HumanMessage(self._rendered(section, values, budget)), AIMessage(answer)]
+            messages += [(HumanMessage, self._rendered(section, values, budget)), (AIMessage, answer)]
         self._examples = tuple(messages)
 
     def _rendered(self, section: CompiledSection, values: dict[str, Any], budget: Budget) -> str:
         template = section.template
         pieces = []
+        stream = template.root_render_func(template.new_context(values))
         try:
-            for piece in template.root_render_func(template.new_context(values)):
+            for piece in stream:
                 budget.produce(len(piece))
                 pieces.append(piece)
-        except (LimitExceeded, TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
-            raise self._failure(section, error) from error
+        except Exception as error:  # an expression can raise anything, such as a RecursionError
+            frame = getattr(stream, "gi_frame", None)  # there while the template waits: the output was too long
+            raise self._failure(section, error, frame.f_lineno if frame else None) from error
         return "".join(pieces)
 
-    def _failure(self, section: CompiledSection, error: Exception) -> PromptRenderError:
-        """The error with the innermost line of this file that was running."""
-        line, trace = None, error.__traceback__
+    def _failure(self, section: CompiledSection, error: Exception, running: int | None) -> PromptRenderError:
+        """The error with the innermost line of this file that was running; `running` is the compiled template's."""
+        trace = error.__traceback__
         while trace is not None:
             if trace.tb_frame.f_code.co_filename == section.template.filename:
-                line = section.line - 1 + section.template.get_corresponding_lineno(trace.tb_lineno)
+                running = trace.tb_lineno
             trace = trace.tb_next
+        line = section.line - 1 + section.template.get_corresponding_lineno(running) if running else None
         # The texts of Python's own errors may quote a caller's value; those of Jinja and of the limits don't.
         known = isinstance(error, (LimitExceeded, TemplateError))
         message = str(error) if known else f"a {type(error).__name__} in an expression"
@@ -137,3 +140,7 @@ class PromptVersion(Runnable[dict[str, Any], ChatPromptValue]):
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
+
+
+def _pointer(parts: Iterable[str | int]) -> str:
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)

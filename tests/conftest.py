@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -17,6 +17,10 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
+
+from chains.backends.embedded.chat_model import EmbeddedChatModel
+from chains.backends.embedded.model_file import model_file
+from chains.backends.embedded.server import ModelServer, ModelServerParameters
 
 ROOT = Path(__file__).parents[1]
 
@@ -126,10 +130,10 @@ SCRIPT = [
 ]
 
 
-def scripted_configuration(folder: Path, script: list[dict[str, object]] | None = None) -> Path:
+def scripted_configuration(folder: Path, script: Sequence[Mapping[str, str]] | None = None) -> Path:
     """A configuration in the folder whose only backend follows the script."""
     path = folder / "copydesk.yaml"
-    path.write_text(yaml.safe_dump({"backends": {"script": {"kind": "scripted", "answers": script or SCRIPT}}}))
+    path.write_text(yaml.safe_dump({"backends": {"script": {"kind": "scripted", "answers": list(script or SCRIPT)}}}))
     return path
 
 
@@ -152,6 +156,27 @@ def embedded_service() -> Iterator[Service]:
     require_embedded()
     with serving() as service:
         yield service
+
+
+@pytest.fixture(scope="session")
+def model_server() -> Iterator[ModelServer]:
+    """The embedded model's process alone, without the service; one for the whole run."""
+    require_embedded()
+    with ModelServer("local", ModelServerParameters(model_file(None), context_tokens=2048)) as server:
+        yield server
+
+
+@pytest.fixture
+def embedded_model(model_server: ModelServer) -> EmbeddedChatModel:
+    """A chat model on the embedded model's process. Whoever uses it closes it within its event loop."""
+    return EmbeddedChatModel(
+        backend="local",
+        socket=model_server.socket,
+        model_name="SmolLM2",
+        context_tokens=2048,
+        concurrency=2,
+        timeout_s=60,
+    )
 
 
 def require_embedded() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,12 @@ import aiohttp
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import PrivateAttr
 
 from chains.backends.embedded.template import placeholders, split_skeleton
+from chains.backends.embedded.wire import FINISHED, completion_body, refusal, server_sent, usage
 from chains.errors import (
-    BackendError,
     BackendProtocolError,
     BackendRejected,
     BackendTimeout,
@@ -28,20 +27,10 @@ from chains.errors import (
 
 __all__ = ["EmbeddedChatModel"]
 
-_CONNECT_S = 10.0
+_RESTART_S = 10.0
+_LOADING = 503
 _PROBE_S = 2.0
-_DEFAULT_MAX_TOKENS = 512
-_LONGEST_LINE = 8 << 20
 _ROLES = {"system": "system", "human": "user", "ai": "assistant", "AIMessageChunk": "assistant"}
-_OPTIONS: dict[str, Callable[[Any], dict[str, Any]]] = {
-    "temperature": lambda value: {"temperature": value},
-    "max_tokens": lambda value: {"n_predict": value},
-    "top_p": lambda value: {"top_p": value},
-    "frequency_penalty": lambda value: {"frequency_penalty": value},
-    "seed": lambda value: {"seed": value},
-    "response_format": lambda value: {"json_schema": value["json_schema"]["schema"]},
-}
-_TOO_LONG = "exceed_context_size_error"
 
 
 class EmbeddedChatModel(BaseChatModel):
@@ -113,7 +102,7 @@ class EmbeddedChatModel(BaseChatModel):
         last: dict[str, Any] = {}
         async for last in self._events(messages, stop, kwargs):
             pieces.append(last["content"])
-        message = AIMessage("".join(pieces), usage_metadata=_usage(last), response_metadata=self._metadata(last))
+        message = AIMessage("".join(pieces), usage_metadata=last["usage"], response_metadata=self._metadata(last))
         return ChatResult(generations=[ChatGeneration(message=message)])
 
     async def _astream(
@@ -126,7 +115,7 @@ class EmbeddedChatModel(BaseChatModel):
         async for event in self._events(messages, stop, kwargs):
             chunk = AIMessageChunk(content=event["content"])
             if event["stop"]:
-                chunk.usage_metadata = _usage(event)
+                chunk.usage_metadata = event["usage"]
                 chunk.response_metadata = self._metadata(event)
             yield ChatGenerationChunk(message=chunk)
 
@@ -134,29 +123,53 @@ class EmbeddedChatModel(BaseChatModel):
         self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
     ) -> AsyncIterator[dict[str, Any]]:
         """The server's events that carry text; exactly the last one has `stop: true`."""
-        body = _body(stop, options)
-        http = self._http()
+        body = completion_body(stop, options)
+        roles = tuple(_role(message) for message in messages)
+        self._http()
         assert self._slots is not None
-        async with self._slots, self._translated_errors():
-            body["prompt"] = tokens = await self._tokens(messages)
-            needed = len(tokens) + body["n_predict"]
-            if needed > self.context_tokens:
-                raise ContextExceeded(needed=needed, limit=self.context_tokens, reserved=body["n_predict"])
-            async with http.post("http://model/completion", json=body) as response:
-                if response.status != 200:
-                    raise _refusal(self.backend, response.status, await response.read())
-                async for event in _server_sent(response.content):
-                    if "error" in event:
-                        raise _refusal(self.backend, 500, json.dumps(event).encode())
-                    if event["content"] or event["stop"]:
-                        yield event
+        async with self._slots:
+            ends = asyncio.get_running_loop().time() + self.timeout_s
+            async with self._translated_errors(ends):
+                response = await self._post(body, messages, roles)
+            async with response:
+                events = server_sent(response.content)
+                # The limit is set for each event anew: one that spanned the `yield` would cancel whoever consumes.
+                while True:
+                    async with self._translated_errors(ends):
+                        event = await self._next(events)
+                    yield event
                     if event["stop"]:
                         return
+
+    async def _post(
+        self, body: dict[str, Any], messages: list[BaseMessage], roles: tuple[str, ...]
+    ) -> aiohttp.ClientResponse:
+        tokens = await self._tokens(messages, roles)
+        needed = len(tokens) + body["n_predict"]
+        if needed > self.context_tokens:
+            raise ContextExceeded(needed=needed, limit=self.context_tokens, reserved=body["n_predict"])
+        response = await self._http().post("http://model/completion", json={**body, "prompt": tokens})
+        if response.status != 200:
+            raise refusal(self.backend, response.status, await response.read())
+        return response
+
+    async def _next(self, events: AsyncIterator[dict[str, Any]]) -> dict[str, Any]:
+        async for event in events:
+            if "error" in event:
+                raise refusal(self.backend, 500, json.dumps(event).encode())
+            if event["stop"]:
+                if event["stop_type"] not in FINISHED:
+                    raise BackendProtocolError(f"the answer ended by {event['stop_type']!r}", backend=self.backend)
+                return {
+                    "usage": usage(event),
+                    **{name: event[name] for name in ("content", "stop", "stop_type", "timings")},
+                }
+            if event["content"]:
+                return event
         raise BackendProtocolError("the answer ended before it was complete", backend=self.backend)
 
-    async def _tokens(self, messages: list[BaseMessage]) -> list[int]:
+    async def _tokens(self, messages: list[BaseMessage], roles: tuple[str, ...]) -> list[int]:
         """The whole prompt as tokens; control tokens come from the chat template only, never from a content."""
-        roles = tuple(_ROLES[message.type] for message in messages)
         skeleton = self._skeletons.get(roles)
         if skeleton is None:
             skeleton = self._skeletons[roles] = await self._skeleton(roles)
@@ -181,12 +194,23 @@ class EmbeddedChatModel(BaseChatModel):
         return tokens
 
     async def _ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        async with self._http().post(f"http://model/{path}", json=body) as response:
-            raw = await response.read()
-        if response.status != 200:
-            raise _refusal(self.backend, response.status, raw)
-        answer: dict[str, Any] = json.loads(raw)
-        return answer
+        """The answer to a question that costs nothing, so it is asked again until a dead process is back."""
+        patience = asyncio.get_running_loop().time() + _RESTART_S
+        while True:
+            is_last = asyncio.get_running_loop().time() > patience
+            try:
+                async with self._http().post(f"http://model/{path}", json=body) as response:
+                    raw = await response.read()
+            except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError):
+                if is_last:
+                    raise
+            else:
+                if response.status == 200:
+                    answer: dict[str, Any] = json.loads(raw)
+                    return answer
+                if response.status != _LOADING or is_last:
+                    raise refusal(self.backend, response.status, raw)
+            await asyncio.sleep(0.05)
 
     def _http(self) -> aiohttp.ClientSession:
         """The session of the running event loop."""
@@ -194,24 +218,27 @@ class EmbeddedChatModel(BaseChatModel):
         if self._session is None or self._loop is not loop:
             if self.socket is None:
                 raise BackendUnavailable("its model process was not started", backend=self.backend)
+            if self._session is not None:
+                # Its event loop is not this one, so it cannot be closed here; it keeps no idle connections.
+                self._session.detach()
             self._loop = loop
             self._slots = asyncio.Semaphore(self.concurrency)
-            self._session = aiohttp.ClientSession(
-                connector=_PatientConnector(path=str(self.socket), limit=0), timeout=aiohttp.ClientTimeout(None)
-            )
+            # A kept connection would hold one of llama.cpp's HTTP threads, and it drops them without a word.
+            connector = aiohttp.UnixConnector(path=str(self.socket), limit=0, force_close=True)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(None))
         return self._session
 
     @asynccontextmanager
-    async def _translated_errors(self) -> AsyncIterator[None]:
-        """Every foreign error as one of ours, and the time limit."""
+    async def _translated_errors(self, ends: float) -> AsyncIterator[None]:
+        """Every foreign error as one of ours, and the time limit: `ends` by the loop's clock."""
         try:
-            async with asyncio.timeout(self.timeout_s) as limit:
+            async with asyncio.timeout_at(ends) as limit:
                 yield
         except CopydeskError:
             raise
         except TimeoutError as error:
             if not limit.expired():
-                raise self._unavailable("the model process does not accept connections", error) from error
+                raise self._unavailable("the model process does not answer", error) from error
             raise BackendTimeout(
                 f"no complete answer within {self.timeout_s:g} s", backend=self.backend, original=error
             ) from error
@@ -226,72 +253,17 @@ class EmbeddedChatModel(BaseChatModel):
         return BackendUnavailable(message, backend=self.backend, original=error)
 
     def _metadata(self, event: dict[str, Any]) -> dict[str, Any]:
-        finish = "length" if event["stop_type"] == "limit" else "stop"
+        finish = FINISHED[event["stop_type"]]
         return {"model_name": self.model_name, "finish_reason": finish, "timings": event["timings"]}
 
 
-class _PatientConnector(aiohttp.UnixConnector):
-    """Waits for a model process that is being restarted: nothing was sent yet, so nothing can be lost."""
-
-    async def _create_connection(self, *args: Any, **kwargs: Any) -> Any:
-        deadline = asyncio.get_running_loop().time() + _CONNECT_S
-        while True:
-            try:
-                return await super()._create_connection(*args, **kwargs)
-            except aiohttp.ClientConnectorError:
-                if asyncio.get_running_loop().time() > deadline:
-                    raise
-                await asyncio.sleep(0.05)
+def _role(message: BaseMessage) -> str:
+    if message.type not in _ROLES:
+        raise ValueError(f"The embedded model takes system, human and AI messages, not one of type {message.type!r}")
+    if message.text != message.content and any(_is_no_text(block) for block in message.content):
+        raise ValueError(f"The embedded model takes text only; a {message.type} message holds something else")
+    return _ROLES[message.type]
 
 
-def _body(stop: list[str] | None, options: dict[str, Any]) -> dict[str, Any]:
-    unknown = sorted(set(options) - set(_OPTIONS))
-    if unknown:
-        raise TypeError(f"The embedded model takes no {', '.join(unknown)}; it takes stop, {', '.join(_OPTIONS)}")
-    body: dict[str, Any] = {"n_predict": _DEFAULT_MAX_TOKENS, "stop": stop or []}
-    for name, value in options.items():
-        if value is not None:
-            body |= _OPTIONS[name](value)
-    # Streamed also for whole answers: llama.cpp sees a hang-up only where it has something to send.
-    return {**body, "stream": True, "return_progress": True, "cache_prompt": True}
-
-
-async def _server_sent(content: aiohttp.StreamReader) -> AsyncIterator[dict[str, Any]]:
-    """The JSON objects of a stream of server-sent events. Raises ValueError for anything else."""
-    buffer = b""
-    async for data in content.iter_any():
-        buffer += data
-        *lines, buffer = buffer.split(b"\n")
-        if len(buffer) > _LONGEST_LINE:
-            raise ValueError("an event is too long")
-        for line in lines:
-            if line.startswith(b"data: "):
-                yield json.loads(line[6:])
-            elif line.startswith(b"error: "):
-                yield {"error": json.loads(line[7:])}
-
-
-def _refusal(backend: str, status: int, raw: bytes) -> CopydeskError:
-    """llama.cpp's errors: `{"error": {"code", "message", "type"}}` with an HTTP status, or in the stream.
-
-    Its message may quote the request, so only its type is passed on; the whole stays in `original`.
-    """
-    try:
-        error = json.loads(raw)["error"]
-        kind = str(error["type"])
-    except (ValueError, KeyError, TypeError):
-        error, kind = {}, "no reason given"
-    if kind == _TOO_LONG:
-        return ContextExceeded(needed=error["n_prompt_tokens"], limit=error["n_ctx"], reserved=0)
-    refused: type[BackendError] = BackendRejected if 400 <= status < 500 else BackendUnavailable
-    original = ValueError(raw.decode(errors="replace"))
-    return refused(f"llama.cpp answered {status} ({kind})", backend=backend, original=original)
-
-
-def _usage(event: dict[str, Any]) -> UsageMetadata:
-    """`tokens_evaluated` is the whole prompt, `timings.cache_n` the part of it that was in the slot's cache."""
-    read, written = event["tokens_evaluated"], event["tokens_predicted"]
-    cached = InputTokenDetails(cache_read=event["timings"]["cache_n"])
-    return UsageMetadata(
-        input_tokens=read, output_tokens=written, total_tokens=read + written, input_token_details=cached
-    )
+def _is_no_text(block: str | dict[str, Any]) -> bool:
+    return isinstance(block, dict) and block.get("type") != "text"

@@ -14,20 +14,23 @@ from typing import Any
 __all__: list[str] = []
 
 _WARNINGS = 2
+_LARGEST_PROMPT_CACHE_MIB = 256
 
 
 def main() -> None:
     wanted = json.loads(sys.stdin.readline())
-    try:
-        server = _serve(wanted)
-    except Exception as error:
-        print(f"failed: {error}", flush=True)
-        return
-    print("ready", flush=True)
+    # Standard output carries the one line of answer; what native code prints goes to standard error, which is drained.
+    with os.fdopen(os.dup(1), "w") as answer:
+        os.dup2(2, 1)
+        try:
+            server = _serve(wanted)
+        except Exception as error:
+            print(f"failed: {error}", file=answer)
+            return
+        print("ready", file=answer)
     sys.stdin.read()
-    del server
-    # The parent is gone or wants us gone: no answer is worth finishing.
-    os._exit(0)
+    # The parent is gone or wants us gone: no answer is worth finishing, so the server isn't closed first.
+    os._exit(0 if server else 1)
 
 
 def _serve(wanted: dict[str, Any]) -> Any:
@@ -36,10 +39,13 @@ def _serve(wanted: dict[str, Any]) -> Any:
     params = xllamacpp.CommonParams()
     params.model.path = wanted["file"]
     params.hostnames = [wanted["socket"]]
-    params.n_ctx = wanted["context_tokens"]
+    # Every slot has a whole context of its own. In a shared pool two long requests fill it together, and llama.cpp
+    # then fails both in mid-answer; also, what one slot answers would depend on what the others do.
+    params.kv_unified = False
+    params.n_ctx = wanted["context_tokens"] * wanted["slots"]
     params.n_parallel = wanted["slots"]
-    # One pool of context for all slots: a single long request may use the whole of it.
-    params.kv_unified = True
+    # Prompts that lost their slot are kept here to be read no second time. llama.cpp's own bound is 8 GiB.
+    params.cache_ram_mib = _LARGEST_PROMPT_CACHE_MIB
     params.cont_batching = True
     params.ctx_shift = False
     # Small batches let the server see a hang-up soon while it still reads a prompt.

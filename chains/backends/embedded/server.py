@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
@@ -23,9 +24,8 @@ _log = logging.getLogger("copydesk.backends.embedded")
 
 _LONGEST_SOCKET_PATH = 100
 _STOP_S = 3.0
+_ANSWER_S = 5.0
 _WATCH_S = 0.2
-_HEALTH_EVERY_S = 5.0
-_HUNG_AFTER_S = 30.0
 _STEADY_AFTER_S = 60.0
 _LONGEST_BACKOFF_S = 30.0
 
@@ -45,6 +45,8 @@ class ModelServerParameters:
     batch_threads: int = field(default_factory=lambda: os.cpu_count() or 1)
     batch_tokens: int = 64
     start_timeout_s: float = 60.0
+    health_every_s: float = 5.0
+    hung_after_s: float = 30.0
 
 
 class ModelServer:
@@ -121,7 +123,8 @@ class ModelServer:
         if answer != "ready":
             self._kill()
             listener.join(1)
-            raise ConfigurationError(self._why(answer))
+            raise ConfigurationError(self._why(answer, time.monotonic() - start))
+        self._check_context()
         p = self._parameters
         _log.info(
             "backend %r: %s loaded in %.1f s (pid %d, %d slots, %d tokens of context, %d+%d threads)",
@@ -146,11 +149,29 @@ class ModelServer:
             timer.cancel()
 
     def _listen(self, stderr: IO[str]) -> None:
-        for line in stderr:
-            self._last_words.append(line.strip()[:300])
+        with stderr:
+            for line in stderr:
+                self._last_words.append(line.strip()[:300])
 
-    def _why(self, answer: str) -> str:
+    def _check_context(self) -> None:
+        """llama.cpp gives a slot no more context than the model was trained for, and says so only in its log."""
+        wanted = self._parameters.context_tokens
+        try:
+            given = json.loads(self._get("/props"))["default_generation_settings"]["n_ctx"]
+        except (OSError, ValueError, KeyError) as error:
+            self._kill()
+            raise ConfigurationError(f"backends.{self._name}: the model process does not answer: {error}") from error
+        if given < wanted:
+            self._kill()
+            raise ConfigurationError(
+                f"backends.{self._name}.context_tokens: {wanted} is more than the {given} that "
+                f"{self._parameters.file.name} takes; set it to {given} or less"
+            )
+
+    def _why(self, answer: str, seconds: float) -> str:
         reason = answer.removeprefix("failed: ") or "the process ended while it loaded the model"
+        if seconds >= self._parameters.start_timeout_s:
+            reason = f"it was not loaded within {self._parameters.start_timeout_s:g} s (start_timeout_s)"
         words = [line for line in self._last_words if "error" in line.lower() or "failed" in line.lower()]
         said = f"; llama.cpp said: {' | '.join(words[:3])}" if words else ""
         return f"backends.{self._name}: the model file {self._parameters.file} cannot be loaded: {reason}{said}"
@@ -161,13 +182,13 @@ class ModelServer:
         while not self._stopping.wait(_WATCH_S):
             now = time.monotonic()
             if self._child is not None and self._child.poll() is None:
-                if now - checked > _HEALTH_EVERY_S:
+                if now - checked > self._parameters.health_every_s:
                     checked = now
                     answered = now if self._is_healthy() else answered
-                if now - answered < _HUNG_AFTER_S:
+                if now - answered < self._parameters.hung_after_s:
                     continue
                 _log.warning("backend %r: the model process hangs and is killed", self._name)
-                self._kill()
+            self._kill()
             code = self._child.returncode if self._child else None
             backoff = 0.0 if now - started > _STEADY_AFTER_S else min(backoff * 2 + 0.1, _LONGEST_BACKOFF_S)
             _log.warning("backend %r: the model process ended (%s); restart in %.1f s", self._name, code, backoff)
@@ -185,22 +206,34 @@ class ModelServer:
 
     def _is_healthy(self) -> bool:
         try:
-            with socket.socket(socket.AF_UNIX) as connection:
-                connection.settimeout(2)
-                connection.connect(str(self.socket))
-                connection.sendall(b"GET /health HTTP/1.0\r\n\r\n")
-                return b" 200 " in connection.recv(64)
-        except OSError:
+            return bool(self._get("/health"))
+        except (OSError, ValueError):
             return False
+
+    def _get(self, path: str) -> bytes:
+        """The body of a page of the model server. Raises OSError or ValueError where it doesn't give one."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_ANSWER_S)
+            connection.connect(str(self.socket))
+            connection.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+            with connection.makefile("rb") as answer:
+                head, _, body = answer.read().partition(b"\r\n\r\n")
+        if b" 200 " not in head.split(b"\r\n")[0]:
+            raise ValueError(f"{path} was refused")
+        return body
 
     def _kill(self) -> None:
         child = self._child
         if child is None:
             return
         if child.stdin is not None:
-            child.stdin.close()
+            # It may have ended before it read its one line.
+            with suppress(BrokenPipeError):
+                child.stdin.close()
         try:
             child.wait(_STOP_S if child.returncode is None else 0)
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+        if child.stdout is not None:
+            child.stdout.close()

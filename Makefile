@@ -3,7 +3,7 @@
 SHELL := /bin/bash -o pipefail
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help serve demo test soak check contract bench lock clean
+.PHONY: help serve demo test unit soak check openapi contract bench lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -23,6 +23,9 @@ demo: $(READY) ## Run all five tasks on real texts and show what comes out
 test: $(TOOLS) ## Run all tests, with the real model (ARGS="tests/chains -x")
 	@$(BIN)/python -m pytest $(ARGS)
 
+unit: $(TOOLS) ## Run the tests that start no real model, browser or JVM
+	@$(BIN)/python -m pytest -m "not e2e and not soak" $(ARGS)
+
 soak: $(TOOLS) ## Run the long tests
 	@$(BIN)/python -m pytest -m soak $(ARGS)
 
@@ -30,16 +33,18 @@ check: $(TOOLS) ## Lint, types, layers, and the tests that start nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy tests bench
+	$(BIN)/mypy $(wildcard tests bench)
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m pytest -q -m "not e2e and not soak"
 
-contract: $(TOOLS) ## Write what is generated: openapi.json and docs/errors.md
+openapi: $(TOOLS) ## Write openapi.json
 	$(BIN)/python -m app.openapi > openapi.json
+
+contract: openapi ## Write all that is generated: openapi.json and docs/errors.md
 	$(BIN)/python -m app.error_page > docs/errors.md
 
 bench: $(TOOLS) ## Measure rendering, the chain's overhead, start-up and threads
-	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in $(wildcard bench/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 lock: ## Resolve the dependencies anew and pin them with hashes
 	@test -x $(VENV)/lock/bin/uv || { $(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install uv; }

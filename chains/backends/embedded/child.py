@@ -24,6 +24,10 @@ def main() -> None:
         os.dup2(2, 1)
         try:
             server = _serve(wanted)
+        except ImportError as error:
+            hint = "; install the OpenMP runtime (Debian: apt-get install libgomp1)" if "gomp" in str(error) else ""
+            print(f"failed: llama.cpp itself does not load: {error}{hint}", file=answer)
+            return
         except Exception as error:
             print(f"failed: {error}", file=answer)
             return

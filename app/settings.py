@@ -21,6 +21,7 @@ __all__ = ["PREFIX", "PromptSettings", "ServerSettings", "Settings", "load_setti
 
 PREFIX = "COPYDESK_"
 _NOT_SETTINGS = {"COPYDESK_CONFIG", "COPYDESK_DATA_DIR"}
+_FILE = Path("copydesk.yaml")
 _LARGEST_FILE = 1 << 20
 
 
@@ -99,9 +100,11 @@ class Settings(BaseSettings):
 def load_settings(config: Path | None, flags: Mapping[str, Any] | None = None) -> Settings:
     """Merge the file, the environment and the flags (nested mappings), and validate the whole.
 
+    The file is `config`, else the one that COPYDESK_CONFIG names, else ./copydesk.yaml where there is one.
     Raises ConfigurationError, which lists every problem.
     """
-    path = config or (Path(os.environ["COPYDESK_CONFIG"]) if os.environ.get("COPYDESK_CONFIG") else None)
+    named = os.environ.get("COPYDESK_CONFIG")
+    path = config or (Path(named) if named else _FILE if _FILE.is_file() else None)
     from_file = _read_file(path) if path else {}
     problems = _unknown_variables()
     try:

@@ -9,5 +9,5 @@ __all__ = ["ConfigFile"]
 
 ConfigFile = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="The configuration file; else COPYDESK_CONFIG names it.", metavar="FILE"),
+    typer.Option("--config", "-c", help="The configuration file; else the one in COPYDESK_CONFIG, else ./copydesk.yaml.", metavar="FILE"),
 ]

@@ -39,6 +39,13 @@ def test_the_environment_may_name_the_file(tmp_path: Path, monkeypatch: pytest.M
     assert load_settings(None).server.port == 1004
 
 
+def test_the_file_of_the_folder_serves_where_none_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(None).server.port == 8080
+    written(tmp_path, "server: {port: 1005}")
+    assert load_settings(None).server.port == 1005
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

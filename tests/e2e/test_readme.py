@@ -1,0 +1,59 @@
+"""What the README shows: its curl commands work and answer in the shape that stands below them."""
+
+import json
+import re
+import subprocess
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import ROOT, Service, program
+
+pytestmark = pytest.mark.e2e
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```sh\n(curl .*?)```\n```json\n(.*?)```", README, re.DOTALL)
+
+
+def task(command: str) -> str:
+    found = re.search(r"/v1/(\w+)", command)
+    assert found
+    return found[1]
+
+
+def shape(value: Any) -> Any:
+    """What stays the same whatever the model says: keys and types."""
+    if isinstance(value, dict):
+        return {key: shape(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [shape(item) for item in value[:1]]
+    return type(value)
+
+
+def test_the_readme_shows_every_task(embedded: httpx.Client) -> None:
+    tasks = {one["name"] for one in embedded.get("/v1/tasks").json()["tasks"]}
+    assert {task(command) for command, _ in EXAMPLES} == tasks
+
+
+@pytest.mark.parametrize(("command", "shown"), [pytest.param(*one, id=task(one[0])) for one in EXAMPLES])
+def test_an_example_answers_as_shown(embedded_service: Service, command: str, shown: str) -> None:
+    here = command.replace("curl http://127.0.0.1:8080", f"{program('curl', 'curl')} -s {embedded_service.url}")
+    done = subprocess.run(["bash", "-c", here], capture_output=True, text=True, check=True)
+    answer, expected = json.loads(done.stdout), json.loads(shown)
+    if "meta" not in expected:
+        answer.pop("meta", None)
+    assert shape(answer) == shape(expected)
+
+
+def test_its_links_lead_somewhere() -> None:
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if not link.startswith("http")]
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_its_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"(?:^|`)make (\w+)", README, re.MULTILINE))
+    assert targets
+    assert [target for target in targets if not re.search(rf"^{target}:", makefile, re.MULTILINE)] == []

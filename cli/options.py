@@ -9,5 +9,10 @@ __all__ = ["ConfigFile"]
 
 ConfigFile = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help="The configuration file; else the one in COPYDESK_CONFIG, else ./copydesk.yaml.", metavar="FILE"),
+    typer.Option(
+        "--config",
+        "-c",
+        help="The configuration file; else the one in COPYDESK_CONFIG, else ./copydesk.yaml.",
+        metavar="FILE",
+    ),
 ]

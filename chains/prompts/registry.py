@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from semver import Version
 
 from chains.errors import PromptError, PromptSetError, UnknownPrompt
+from chains.prompts.error_list import ErrorList
 from chains.prompts.loader import Loader
 from chains.prompts.parameters import Case
 from chains.prompts.source import read_yaml
@@ -74,17 +75,12 @@ def load_prompt_set(folder: Path) -> PromptSet:
     if not folder.is_dir():
         hint = "set prompts.dir, or start in a folder that has prompts/"
         raise PromptSetError([PromptError("there is no such prompt folder", path=folder, hint=hint)])
-    files, errors = _template_files(folder)
+    files, misnamed = _template_files(folder)
     loader = Loader(folder)
-    errors += loader.load_partials()
+    errors = ErrorList([*misnamed, *loader.load_partials()])
     loaded: dict[str, PromptVersion] = {}
     for key in files:
-        try:
-            _load(key, files, loader, loaded, ())
-        except PromptError as error:
-            errors.append(error)
-        except PromptSetError as error:
-            errors += error.errors
+        errors.catch(_load, key, files, loader, loaded, ())
     if not files and not errors:
         errors.append(PromptError("holds no prompt", path=folder, hint="a prompt is a file NAME/1.0.0.j2"))
     if errors:

@@ -1,11 +1,13 @@
-"""What the tests of prompts share: a folder with one prompt, written and loaded."""
+"""What the tests of prompts share: a folder with one prompt, written and loaded or refused."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
+from chains.errors import PromptSetError
 from chains.prompts import PromptSet, load_prompt_set
 
 FRONT = """---
@@ -40,3 +42,12 @@ def load(tmp_path: Path) -> Load:
         return load_prompt_set(tmp_path)
 
     return write
+
+
+def refusal(load: Load, *arguments: str, **keywords: object) -> str:
+    """What is told of a folder that is refused, which must not take long."""
+    start = time.process_time()
+    with pytest.raises(PromptSetError) as caught:
+        load(*arguments, **keywords)  # type: ignore[arg-type]
+    assert time.process_time() - start < 1
+    return str(caught.value)

@@ -13,14 +13,19 @@ REFUSED_AT_LOAD = [
     "{{ self._TemplateReference__context.cycler.__init__.__globals__.os.popen('id').read() }}",
     "{{ self.__init__.__globals__.__builtins__ }}",
     "{{ config.__class__.__init__.__globals__['os'].environ }}",
+    "{{ config.items() }}",
+    "{{ dict.mro() }}",
     "{{ request|attr('application')|attr('\\x5f\\x5fglobals\\x5f\\x5f') }}",
     "{{ request['application']['__globals__'] }}",
     "{{ lipsum.__globals__.os.popen('id').read() }}",
+    "{{ url_for.__globals__ }}",
     "{{ cycler.__init__.__globals__.os.popen('id').read() }}",
     "{{ joiner.__init__.__globals__ }}",
     "{{ namespace.__init__.__globals__ }}",
     "{{ get_flashed_messages.__globals__.__builtins__.open('/etc/passwd').read() }}",
     "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+    "{{ {}.__class__ }}",
+    "{{ (1).__class__ }}",
     "{{ ().__class__.__base__.__subclasses__()[132].__init__.__globals__['popen']('id').read() }}",
     "{{ text.__class__.__base__.__subclasses__()|selectattr('__name__', 'eq', 'Popen')|list }}",
     "{% for c in [].__class__.__base__.__subclasses__() %}{{ c }}{% endfor %}",
@@ -32,6 +37,7 @@ REFUSED_AT_LOAD = [
     "{{ [text]|map(tone)|list }}",
     "{{ [[text]]|map('map', tone)|list }}",
     "{{ [text]|map('_iterate')|list }}",
+    "{{ ['x']|map('__class__')|list }}",
     "{{ [text]|select(tone)|list }}",
     "{{ [text]|selectattr('a', tone)|list }}",
     "{{ text|_read }}",
@@ -41,6 +47,8 @@ REFUSED_AT_LOAD = [
     "{{ '%s'|format(text) }}",
     "{{ text|random }}",
     "{{ text|sum }}",
+    "{{ text|batch(1) }}",
+    "{{ 'a'|center(1000000000) }}",
     "{{ text.format(a=1) }}",
     "{{ '{0.__class__}'.format(text) }}",
     "{{ text.format_map({}) }}",
@@ -48,6 +56,7 @@ REFUSED_AT_LOAD = [
     "{{ text.zfill(10) }}",
     "{{ text.expandtabs(1000000000) }}",
     "{{ text.center(1000000000) }}",
+    "{{ 'a'.ljust(1000000000) }}",
     "{{ text.replace('a', 'b') }}",
     "{{ text.join([1]) }}",
     "{{ text.encode('utf-16') }}",
@@ -59,9 +68,11 @@ REFUSED_AT_LOAD = [
     "{{ range.__call__(3) }}",
     "{{ (range)(3)(4) }}",
     "{{ [range][0](3) }}",
+    "{{ text() }}",
     "{{ 2 ** 3 }}",
     "{% for a in [1] recursive %}{{ loop([1]) }}{% endfor %}",
     "{% for a in [1] %}{{ loop.__init__ }}{% endfor %}",
+    "{% for a in [1] %}{{ loop._iterator }}{% endfor %}",
     "{% for a in [1] %}{{ loop.changed(a) }}{% endfor %}",
     "{% set ns.a = 1 %}",
     "{% set a %}x{% endset %}",
@@ -90,6 +101,7 @@ REFUSED_AT_LOAD = [
 # What only shows when it runs: names that are made at run time, and objects that have inner life.
 REFUSED_AT_RENDER = [
     "{{ text['__class__'] }}",
+    "{{ text['__doc__'] }}",
     "{{ text['__cla' ~ 'ss__'] }}",
     "{{ text['\\x5f\\x5fclass\\x5f\\x5f'] }}",
     "{{ text[['__class__']|first] }}",
@@ -123,6 +135,7 @@ REFUSED_AT_RENDER = [
     "{% set range = text %}{{ range(1) }}",
     "{{ {'index': text}.index(1) }}",
     "{{ '%s' % text }}",
+    "{{ '%1000000000d' % 1 }}",
     "{{ text.a.b }}",
     "{{ 1 / 0 }}",
     "{{ [1][5] }}",
@@ -130,6 +143,8 @@ REFUSED_AT_RENDER = [
 
 BOMBS = [
     "{{ 'a' * 100000000000 }}",
+    "{{ 100000000000 * 'a' }}",
+    "{{ [1] * 100000000000 }}",
     "{{ [text] * 8000 }}",
     "{{ ([text] * 8000)|join }}",
     "{{ ([text] * 8000)|string }}",
@@ -137,11 +152,15 @@ BOMBS = [
     "{{ ([text] * 8000)|tojson }}",
     "{{ ([text] * 8000) ~ '' }}",
     "{{ ''|replace('', [text] * 8000) }}",
+    "{{ text|replace('', text) }}",
     "{{ 'a'|trim([text] * 8000) }}",
     "{{ 'a b'|truncate(1, true, [text] * 8000) }}",
     "{{ [1, 2]|join([text] * 8000) }}",
     "{{ text|map('lower')|join(text) }}",
     "{{ text|reverse|list|join(text) }}",
+    "{{ " + " ~ ".join(["text"] * 17) + " }}",
+    "{% set a = text ~ text %}" + "{% set a = a ~ a %}" * 4 + "{{ a }}",
+    "{% set a = text + text %}" + "{% set a = a + a %}" * 4 + "{{ a }}",
     "{{ (text|list)|select('in', ('b' * 1000000)|list)|list }}",
     "{% set a = [text] %}" + "{% set a = [a, a] %}" * 40 + "{{ a }}",
     "{% set a = {'a': text} %}" + "{% set a = {'a': a, 'b': a} %}" * 40 + "{{ a|tojson }}",
@@ -239,13 +258,18 @@ def test_each_render_has_a_budget_of_its_own(load: Load) -> None:
     [
         pytest.param("{{ range(3)|join(' ') }}{{ range(2)|list }}", "0 1 2[0, 1]", id="range"),
         pytest.param("{% for a in items %}{{ loop.index }}{{ a.n }}{% endfor %}", "1p2q", id="mappings in a loop"),
+        pytest.param(
+            "{% for a in [1, 2] %}{{ loop.index }}{{ a }}{{ ', ' if not loop.last }}{% endfor %}", "11, 22", id="last"
+        ),
         pytest.param("{% for a in items %}{{ loop.cycle('<', '>') }}{% endfor %}", "<>", id="cycle"),
         pytest.param("{% for a in [] %}{% else %}none{% endfor %}", "none", id="an empty loop"),
+        pytest.param("{{ {'a': text}.get('a') }}{{ {'a': 1}.items()|list }}", "x[('a', 1)]", id="a mapping's methods"),
         pytest.param("{% for a, b in {'x': 1}.items() %}{{ a }}{{ b }}{% endfor %}", "x1", id="unpacking"),
         pytest.param("{% for a in [3, 1] if a > 2 %}{{ a }}{% endfor %}", "3", id="a filtered loop"),
         pytest.param(
             "{% set a, b = [1, 2] %}{{ a + b * 2 - 1 }} {{ 7 // 2 }} {{ 7 % 4 }} {{ 1 / 2 }}", "4 3 3 0.5", id="sums"
         ),
+        pytest.param("{% set a = text ~ '!' %}{{ a }}", "x!", id="texts put together"),
         pytest.param("{{ items|map(attribute='n')|sort(reverse=true)|join('+') }}", "q+p", id="attributes"),
         pytest.param("{{ items|selectattr('n', 'eq', 'q')|list|length }}", "1", id="selected by attribute"),
         pytest.param("{{ [1, 2, 3]|reject('odd')|list }}{{ [2, 1]|min }}", "[2]1", id="rejected"),
@@ -257,15 +281,20 @@ def test_each_render_has_a_budget_of_its_own(load: Load) -> None:
         ),
         pytest.param("{{ '7'|int + '1.5'|float }}{{ 'x'|int(3) }}{{ none|default('d', true) }}", "8.53d", id="numbers"),
         pytest.param("{{ {'ä': [1, none, true]}|tojson }}", '{"ä": [1, null, true]}', id="json"),
+        pytest.param("{{ {'a': '<é>'}|tojson }}", '{"a": "<é>"}', id="json is not escaped for html"),
         pytest.param("{{ {'a': [1]}|tojson(indent=1) }}", '{\n "a": [\n  1\n ]\n}', id="indented json"),
         pytest.param(
             "{{ 'x' in 'xyz' }}{{ 1 not in [2] }}{{ 1 < 2 <= 2 }}{{ 'a' is in ['a'] }}", "True" * 4, id="comparisons"
+        ),
+        pytest.param(
+            "{% if text is string and text|length > 0 %}{{ text|upper|trim }}{% endif %}", "X", id="a condition"
         ),
         pytest.param("{{ 'AB' is upper }}{{ 'AB' is lower }}{{ 5 is upper }}", "TrueFalseFalse", id="tests of case"),
         pytest.param("{{ 'abcd'[1:3] }}{{ [1, 2, 3][::-1] }}{{ 'abc'[-1] }}", "bc[3, 2, 1]c", id="slices"),
         pytest.param(
             "{{ 'a,b'.split(',')|last }}{{ 'ab'.startswith('a') }}{{ ['x'].index('x') }}", "bTrue0", id="methods"
         ),
+        pytest.param("{{ text.split()|first }}", "x", id="words"),
         pytest.param(
             "{{ 'yes' if items else 'no' }}{{ items[0]['n'] }}{{ items[0].get('x', '-') }}", "yesp-", id="choices"
         ),

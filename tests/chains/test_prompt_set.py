@@ -45,6 +45,14 @@ def test_the_highest_release_is_got(load: Load, names: list[str], highest: str) 
     assert all(prompts.get("other", name).version == name for name in names)
 
 
+def test_versions_are_ordered_as_semver(load: Load) -> None:
+    prompts = load(files=versions("2.0.0", "1.10.0", "1.9.0", "2.0.0-rc.1", "1.0.0"))
+    ordered = [prompt.version for prompt in prompts.versions("other")]
+    assert ordered == ["1.0.0", "1.9.0", "1.10.0", "2.0.0-rc.1", "2.0.0"]
+    with pytest.raises(UnknownPrompt, match=re.escape(f"Its versions are: {', '.join(ordered)}.")):
+        prompts.get("other", "3.0.0")
+
+
 def test_candidates_are_got_by_name_only(load: Load) -> None:
     prompts = load(files=versions("1.0.0-rc.2", "1.0.0-rc.10"))
     assert [prompt.version for prompt in prompts.versions("other")] == ["1.0.0-rc.2", "1.0.0-rc.10"]
@@ -106,11 +114,14 @@ def digest(root: Path, change: Mapping[str, tuple[str, str]] | None = None) -> s
         pytest.param("schemas/s.json", "object", "array", id="schema"),
         pytest.param("helper/1.0.0.j2", "user:\nA", "user:\nB", id="helper's body"),
         pytest.param("helper/1.0.0.j2", "default: dry", "default: warm", id="helper's default"),
+        pytest.param("demo/1.0.0.j2", "default: dry", "default: warm", id="default"),
+        pytest.param("demo/1.0.0.j2", "inputs:", "model: {temperature: 1}\ninputs:", id="parameter"),
         pytest.param("demo/1.0.0.j2", "help:", "aid:", id="alias"),
         pytest.param("demo/1.0.0.j2", "[dry, warm]", "[warm, dry]", id="order of an enum"),
         pytest.param("demo/1.0.0.j2", "First", "Second", id="changelog"),
         pytest.param("demo/1.0.0.j2", "{{ text }}", "{{ text }}{# c #}", id="comment in the body"),
         pytest.param("demo/1.0.0.j2", "{{ text }}", "{{text}}", id="space in a tag"),
+        pytest.param("demo/1.0.0.j2", "{{ text }}", "{{ text }} ", id="space after a tag"),
     ],
 )
 def test_a_digest_covers_what_shapes_the_prompt(tmp_path: Path, name: str, old: str, new: str) -> None:
@@ -121,6 +132,12 @@ def test_a_digest_covers_what_shapes_the_prompt(tmp_path: Path, name: str, old: 
     ("name", "old", "new"),
     [
         pytest.param("demo/1.0.0.j2", "changelog: First", "# why\nchangelog:   'First'", id="comment and quotes"),
+        pytest.param(
+            "demo/1.0.0.j2",
+            "description: A test\nchangelog: First",
+            "changelog: First\ndescription: A test",
+            id="order",
+        ),
         pytest.param("demo/1.0.0.j2", "{type: string}", "\n    type: string", id="block style"),
         pytest.param("demo/1.0.0.j2", "inputs:", "model: {temperature: 0.0}\ninputs:", id="a default written out"),
         pytest.param("demo/few.yaml", "{text: a}", '{"text": "a"}', id="quotes in the examples"),
@@ -202,20 +219,31 @@ def test_nothing_in_a_set_can_be_replaced(load: Load) -> None:
         prompt.parameters.seed = 2  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("make", ["absent", "file", "empty", "only partials"])
-def test_a_folder_without_prompts_is_an_error(tmp_path: Path, make: str) -> None:
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        pytest.param("absent", "there is no such prompt folder", id="absent"),
+        pytest.param("file", "there is no such prompt folder", id="a file"),
+        pytest.param("empty", "holds no prompt", id="empty"),
+        pytest.param("partials", "holds no prompt", id="only partials"),
+    ],
+)
+def test_a_folder_without_prompts_is_an_error(tmp_path: Path, make: str, words: str) -> None:
     root = tmp_path / "prompts"
     if make == "file":
         root.write_text("x")
     elif make != "absent":
-        (root / "partials").mkdir(parents=True)
-    with pytest.raises(PromptSetError, match=r"prompts: (there is no such prompt folder|holds no prompt)"):
+        (root / make.replace("empty", "")).mkdir(parents=True)
+    with pytest.raises(PromptSetError, match=f"prompts: {words}"):
         load_prompt_set(root)
 
 
-def test_the_projects_own_prompts_load() -> None:
+def test_the_projects_own_prompts_render_their_cases() -> None:
     prompts: PromptSet = load_prompt_set(Path(__file__).parents[2] / "prompts")
     assert prompts.names
     for name in prompts.names:
-        for inputs in prompts.cases(name).values():
+        cases = prompts.cases(name)
+        assert cases, f"prompts/{name}/cases.yaml is missing"
+        for inputs in cases.values():
             assert prompts.get(name).validate(inputs) == []
+            assert prompts.get(name).invoke(inputs).to_messages()

@@ -1,0 +1,42 @@
+"""The names that a template uses without having them, and where they stand."""
+
+import difflib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import meta, nodes
+
+from chains.errors import PromptError
+
+__all__ = ["wrong_names"]
+
+
+def wrong_names(
+    tree: nodes.Template, text: str, path: Path, offset: int, inputs: Mapping[str, Any]
+) -> list[PromptError]:
+    """An error for every name that is neither an input nor made by the template, at its first use.
+
+    `tree` is the parsed `text`, which begins after `offset` lines of the file.
+    """
+    errors = []
+    for name in sorted(meta.find_undeclared_variables(tree) - inputs.keys() - {"range"}):
+        uses = (node.lineno for node in tree.find_all(nodes.Name) if node.name == name and node.ctx == "load")
+        at = min(uses, default=1)
+        near = difflib.get_close_matches(name, list(inputs), 1)
+        known = f"did you mean {near[0]}?" if near else f"the inputs are {', '.join(inputs) or 'none'}"
+        column = _column(name, text.split("\n")[at - 1])
+        errors.append(PromptError(f"{name!r} is not an input", path=path, line=offset + at, column=column, hint=known))
+    return errors
+
+
+def _column(name: str, line: str) -> int:
+    """Where a name stands within a tag of the line; in a tag that spans lines, where it stands at all."""
+    word = re.compile(rf"\b{re.escape(name)}\b")
+    for tag in re.finditer(r"\{[{%].*?(?:[}%]\}|$)", line):
+        found = word.search(line, tag.start(), tag.end())
+        if found:
+            return found.start() + 1
+    found = word.search(line)
+    return found.start() + 1 if found else 1

@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from chains.backends import KINDS, BackendConfig, configuration_class
 from chains.errors import ConfigurationError
+from chains.strict_yaml import YamlError, load_yaml
 
 __all__ = ["PREFIX", "PromptSettings", "ServerSettings", "Settings", "load_settings"]
 
@@ -129,14 +129,16 @@ def _read_file(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise ConfigurationError(f"{path}: the file is larger than {_LARGEST_FILE} bytes")
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = load_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{path}: the configuration file cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{path}: the configuration file is not valid YAML: {error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: the configuration file is not UTF-8: {error.reason}") from error
+    except YamlError as error:
+        raise ConfigurationError(f"{path}:{error.line}: {error.message}") from error
     if loaded is None:
         return {}
-    if not isinstance(loaded, dict) or not all(isinstance(key, str) for key in loaded):
+    if not isinstance(loaded, dict):
         raise ConfigurationError(
             f"{path}: the configuration must be a mapping with the keys {', '.join(Settings.model_fields)}"
         )

@@ -19,7 +19,6 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
@@ -36,6 +35,7 @@ from chains.errors import (
     BackendUnavailable,
     ConfigurationError,
 )
+from chains.strict_yaml import YamlError, load_yaml
 
 __all__ = ["Failure", "ScriptedAnswer", "ScriptedChatModel", "ScriptedConfig"]
 
@@ -90,9 +90,9 @@ class ScriptedConfig(BackendConfig):
 
 def _read_script(path: Path) -> tuple[ScriptedAnswer, ...]:
     try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = load_yaml(path.read_text(encoding="utf-8"))
         return TypeAdapter(tuple[ScriptedAnswer, ...]).validate_python(loaded)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, YamlError) as error:
         raise ConfigurationError(f"{path}: the script cannot be read: {error}") from error
     except ValidationError as error:
         places = (f"{path}: answer {'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from chains.errors import PromptError
-from chains.prompts.strict_yaml import YamlError, load_yaml
+from chains.strict_yaml import YamlError, load_yaml
 
 __all__ = ["ROLES", "Section", "Source", "has_role_line", "read_source", "read_text", "read_yaml", "unescaped"]
 

@@ -17,13 +17,13 @@ class YamlError(Exception):
     """What is wrong, and the line (from 1) within the text."""
 
     def __init__(self, message: str, line: int = 1) -> None:
-        super().__init__(message)
+        super().__init__(f"line {line}: {message}")
         self.message = message
         self.line = line
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, without what a prompt's author never means."""
+    """PyYAML's safe loader, without what nobody means."""
 
     depth = 0
     nodes = 0

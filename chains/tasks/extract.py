@@ -10,6 +10,8 @@ from chains.answers import Ask, ask_for_object
 from chains.task import ClosedModel, Name, Parts, Task, TaskInput, TaskOutput, Text, Value, unique_names
 from chains.text import SpanFinder, StringIndexType, count_words
 
+_LEAST_BOUND = 8
+
 
 class EntityType(ClosedModel):
     name: Name = Field(description="The type's name, as it comes back: PERSON.")
@@ -70,8 +72,9 @@ def _schema(request: ExtractRequest) -> dict[str, Any]:
         "required": ["type", "text"],
         "additionalProperties": False,
     }
-    # A mention takes a word at least. Without the bound, a small model that runs in circles fills its whole cap.
-    most = max(count_words(request.text), 1)
+    # A mention takes a word at least. Without the bound, a small model that runs in circles fills its whole cap;
+    # the least bound leaves room for emoji, for words of several types and for what the text turns out not to hold.
+    most = max(count_words(request.text), _LEAST_BOUND)
     return {
         "type": "object",
         "properties": {"entities": {"type": "array", "items": entity, "maxItems": most}},

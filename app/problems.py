@@ -44,8 +44,8 @@ CODES: Mapping[str, ProblemCode] = {
             "invalid_json",
             400,
             "The body is not JSON",
-            "The request body could not be parsed as JSON in UTF-8.",
-            "Send one JSON object, encoded in UTF-8. `detail` names the place where parsing stopped.",
+            "The request body could not be parsed as JSON in UTF-8, or an object in it has one key twice.",
+            "Send one JSON object, encoded in UTF-8. `detail` says what could not be read.",
         ),
         ProblemCode(
             "host_not_allowed",
@@ -214,6 +214,14 @@ PROBLEM_OF: Mapping[type[errors.CopydeskError], str] = {
 }
 """The whole exception tree; a test fails where a class is missing. `internal` hides the message from callers."""
 
+_PLAIN_WORDS = {
+    "extra_forbidden": "There is no such field here; /openapi.json lists the fields",
+    "missing": "This field is required",
+    "model_attributes_type": "This must be a JSON object",
+    "dict_type": "This must be a JSON object",
+}
+"""Said for callers who have never heard of pydantic."""
+
 _STATUS_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "media_type_unsupported"}
 _RETRY_AFTER_S = "1"
 
@@ -268,7 +276,10 @@ def _validation_problem(error: RequestValidationError) -> ProblemError:
     if broken is not None:
         reason = broken.get("ctx", {}).get("error", broken["msg"])
         return ProblemError("invalid_json", f"The body is not valid JSON: {reason} (at character {broken['loc'][-1]}).")
-    fields = [errors.FieldError(_pointer(item["loc"]), item["type"], item["msg"]) for item in details]
+    fields = [
+        errors.FieldError(_pointer(item["loc"]), item["type"], _PLAIN_WORDS.get(item["type"], item["msg"]))
+        for item in details
+    ]
     count = len(fields)
     where = ", ".join(field.pointer or "the body itself" for field in fields[:5]) + (", ..." if count > 5 else "")
     places = "One place is" if count == 1 else f"{count} places are"

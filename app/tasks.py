@@ -1,8 +1,6 @@
 """The task operations: one POST for each task that the runner has."""
 
 import asyncio
-import json
-import re
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -10,7 +8,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.contract import TaskInfo, TaskList, response_model, to_response
-from app.problems import MEDIA_TYPE, Problem, ProblemError
+from app.problems import MEDIA_TYPE, Problem
+from app.strict_json import StrictJsonRoute
 from chains.result import TaskResult
 from chains.runner import Runner
 from chains.task import Task
@@ -18,13 +17,12 @@ from chains.task import Task
 __all__ = ["task_router"]
 
 _CLIENT_GONE = 499
-_ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _PROBLEM = {"model": Problem, "content": {MEDIA_TYPE: {}}}
 
 
 def task_router(runner: Runner) -> APIRouter:
     """The operations of all tasks, and the list of them."""
-    router = APIRouter(prefix="/v1", tags=["tasks"])
+    router = APIRouter(prefix="/v1", tags=["tasks"], route_class=StrictJsonRoute)
     for task in runner.tasks.values():
         router.add_api_route(
             f"/{task.name}",
@@ -64,7 +62,6 @@ def _operation_id(name: str) -> str:
 
 def _operation(task: Task[Any, Any], runner: Runner) -> Callable[..., Awaitable[Response]]:
     async def operation(request: Request, body: Any) -> Response:
-        await _check_characters(request)
         result = await _unless_gone(request, runner.run(task.name, body))
         if result is None:
             return Response(status_code=_CLIENT_GONE)
@@ -75,20 +72,6 @@ def _operation(task: Task[Any, Any], runner: Runner) -> Callable[..., Awaitable[
     # FastAPI reads the body's type from here; the closure's own annotation cannot name it.
     operation.__annotations__["body"] = task.input
     return operation
-
-
-async def _check_characters(request: Request) -> None:
-    """JSON can escape half of a surrogate pair, which is no character: no model and no response could take it."""
-    raw = await request.body()
-    if _ESCAPED_SURROGATE.search(raw) is None:
-        return
-    try:
-        json.dumps(json.loads(raw), ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        half = f"\\u{ord(error.object[error.start]):04x}"
-        raise ProblemError(
-            "invalid_json", f"The body holds {half}, one half of a surrogate pair: send both halves, or the character."
-        ) from None
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, TaskResult[Any]]) -> TaskResult[Any] | None:

@@ -140,11 +140,23 @@ def test_an_invalid_request_names_the_place(
         pytest.param(b'{"text": "\xff"}', "invalid_json", "byte at 10", id="not UTF-8"),
         pytest.param(b"[" * 100_000, "invalid_json", "nested too deeply", id="too deep"),
         pytest.param(b'{"text": "\\ud800"}', "invalid_json", "half of a surrogate pair", id="lone surrogate"),
+        pytest.param('{"text": "\\ud800"}'.encode("utf-16"), "invalid_json", "not UTF-8", id="UTF-16"),
+        pytest.param(b'{"text": "a", "text": "b"}', "invalid_json", "'text' stands twice", id="repeated key"),
+        pytest.param(
+            b'{"text": "a", "labels": [{"name": "b", "name": "c"}]}', "invalid_json", "'name'", id="deep repeat"
+        ),
+        pytest.param(b'{"text": "a", "max_words": NaN}', "invalid_json", "NaN is no JSON", id="NaN"),
+        pytest.param(b'{"text": "a", "max_words": -Infinity}', "invalid_json", "-Infinity", id="infinity"),
     ],
 )
 def test_an_unreadable_body_is_400(scripted: httpx.Client, body: bytes, code: str, words: str) -> None:
     response = scripted.post("/v1/summarize", content=body, headers={"content-type": "application/json"})
     assert words in problem(response, 400, code)["detail"]
+
+
+def test_an_unknown_field_is_told_in_plain_words(scripted: httpx.Client) -> None:
+    found = problem(scripted.post("/v1/summarize", json={"text": "x", "txt": 1}), 422, "invalid_request")
+    assert found["errors"][0]["message"] == "There is no such field here; /openapi.json lists the fields"
 
 
 def test_an_escaped_surrogate_pair_is_a_character(scripted: httpx.Client) -> None:

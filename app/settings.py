@@ -135,7 +135,7 @@ def _read_file(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path}: the configuration file is not UTF-8: {error.reason}") from error
     except YamlError as error:
-        raise ConfigurationError(f"{path}:{error.line}: {error.message}") from error
+        raise ConfigurationError(f"{path}:{error.line}:{error.column}: {error.message}") from error
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):
@@ -169,7 +169,9 @@ def _describe(item: ErrorDetails, sources: Mapping[str, Mapping[str, Any]]) -> s
     key = ".".join(place)
     if origin == "environment":
         key = PREFIX + "__".join(place).upper()
-    message = {"extra_forbidden": "unknown key"}.get(item["type"], item["msg"].removeprefix("Value error, "))
+    message = {"extra_forbidden": "unknown key; copydesk.example.yaml lists them all"}.get(
+        item["type"], item["msg"].removeprefix("Value error, ")
+    )
     return f"{origin}: {key}: {message}" if origin else f"{key}: {message}"
 
 

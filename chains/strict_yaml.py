@@ -1,4 +1,4 @@
-"""YAML as data only: bounded, no aliases, no repeated keys, JSON values, errors with their line."""
+"""YAML as data only: bounded, no aliases, no repeated keys, JSON values, errors with their place."""
 
 import math
 from collections.abc import Hashable
@@ -14,12 +14,17 @@ _DEEPEST = 32
 
 
 class YamlError(Exception):
-    """What is wrong, and the line (from 1) within the text."""
+    """What is wrong, and its line and column (from 1) within the text."""
 
-    def __init__(self, message: str, line: int = 1) -> None:
-        super().__init__(f"line {line}: {message}")
+    def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
+        super().__init__(f"line {line}, column {column}: {message}")
         self.message = message
         self.line = line
+        self.column = column
+
+    @classmethod
+    def at(cls, mark: yaml.Mark | None, message: str) -> "YamlError":
+        return cls(message, mark.line + 1, mark.column + 1) if mark else cls(message)
 
 
 class _Loader(yaml.SafeLoader):
@@ -31,12 +36,12 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-            raise YamlError("anchors and aliases are not allowed", event.start_mark.line + 1)
+            raise YamlError.at(event.start_mark, "anchors and aliases are not allowed")
         if self.depth >= _DEEPEST:
-            raise YamlError(f"nested more than {_DEEPEST} levels deep", event.start_mark.line + 1)
+            raise YamlError.at(event.start_mark, f"nested more than {_DEEPEST} levels deep")
         self.nodes += 1
         if self.nodes > _MOST_NODES:
-            raise YamlError(f"holds more than {_MOST_NODES} values", event.start_mark.line + 1)
+            raise YamlError.at(event.start_mark, f"holds more than {_MOST_NODES} values")
         self.depth += 1
         try:
             return super().compose_node(parent, index)
@@ -46,18 +51,18 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys: set[str] = set()
         for key, _ in node.value:
-            line = key.start_mark.line + 1
             if key.tag != "tag:yaml.org,2002:str":
-                raise YamlError(f"the key {key.value!r} is not a text; put it in quotes", line)
+                said = f"the key {key.value!r}" if isinstance(key, yaml.ScalarNode) else f"a {key.id} as key"
+                raise YamlError.at(key.start_mark, f"{said} is not a text; put it in quotes")
             if key.value in keys:
-                raise YamlError(f"the key {key.value!r} stands twice", line)
+                raise YamlError.at(key.start_mark, f"the key {key.value!r} stands twice")
             keys.add(key.value)
         return super().construct_mapping(node, deep)
 
     def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
         number = float(super().construct_yaml_float(node))
         if not math.isfinite(number):
-            raise YamlError(f"{node.value} is not a number of JSON's", node.start_mark.line + 1)
+            raise YamlError.at(node.start_mark, f"{node.value} is not a number of JSON's")
         return number
 
 
@@ -81,16 +86,14 @@ def load_yaml(text: str) -> Any:
     try:
         loader = _Loader(text)
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise YamlError(
-            f"not valid YAML: the character {hex(ord(text[error.position]))} is not allowed", line
-        ) from error
+        before = text[: error.position].split("\n")
+        message = f"not valid YAML: the character {hex(ord(text[error.position]))} is not allowed"
+        raise YamlError(message, len(before), len(before[-1]) + 1) from error
     try:
         return loader.get_single_data()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
         reason = " ".join(filter(None, (error.context, error.problem)))
-        raise YamlError(f"not valid YAML: {reason}", mark.line + 1 if mark else 1) from error
+        raise YamlError.at(error.problem_mark or error.context_mark, f"not valid YAML: {reason}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise YamlError(f"not valid YAML: {error}") from error
     finally:

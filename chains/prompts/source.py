@@ -76,7 +76,7 @@ def read_yaml(path: Path) -> Any:
     try:
         return load_yaml(read_text(path))
     except YamlError as error:
-        raise PromptError(error.message, path=path, line=error.line) from error
+        raise PromptError(error.message, path=path, line=error.line, column=error.column) from error
 
 
 def read_source(path: Path) -> Source:
@@ -94,7 +94,7 @@ def read_source(path: Path) -> Source:
     try:
         front_matter = load_yaml(text)
     except YamlError as error:
-        raise PromptError(error.message, path=path, line=error.line + 1) from error
+        raise PromptError(error.message, path=path, line=error.line + 1, column=error.column) from error
     if not isinstance(front_matter, dict):
         raise PromptError("the front matter is not a mapping", path=path, line=2)
     key_lines = {

@@ -60,9 +60,9 @@ def test_the_file_of_the_folder_serves_where_none_is_named(tmp_path: Path, monke
         pytest.param("backends: {}", "backends: Dictionary should have at least 1", id="no backend"),
         pytest.param("routes: {default: []}", "routes.default: Tuple should have at least 1", id="empty route"),
         pytest.param("- a", "must be a mapping", id="not a mapping"),
-        pytest.param("a: [", "copydesk.yaml:1: not valid YAML", id="not YAML"),
-        pytest.param("server: {port: 1}\nserver: {port: 2}", "yaml:2: the key 'server' stands twice", id="twice"),
-        pytest.param("8080: x", "yaml:1: the key '8080' is not a text", id="a number as key"),
+        pytest.param("a: [", "copydesk.yaml:1:5: not valid YAML", id="not YAML"),
+        pytest.param("server: {port: 1}\nserver: {port: 2}", "yaml:2:1: the key 'server' stands twice", id="twice"),
+        pytest.param("8080: x", "yaml:1:1: the key '8080' is not a text", id="a number as key"),
         pytest.param("server: {host: 0.0.0.0}", "0.0.0.0 is not a loopback address", id="open to the network"),
     ],
 )

@@ -17,7 +17,7 @@ LAUGHS = "a: &a [1]\nb: &b [*a,*a]\nc: [*b,*b,*b]\n"
         pytest.param("description: a\n", "1", "does not begin with front matter", id="no fence"),
         pytest.param("---\ndescription: a\n", "1", "the front matter has no end", id="no closing fence"),
         pytest.param("---\n- a\n---\n", "2", "the front matter is not a mapping", id="a list"),
-        pytest.param("---\na: [\n---\n", "2", "not valid YAML: while parsing", id="broken yaml"),
+        pytest.param("---\na: [\n---\n", "2:5", "not valid YAML: while parsing", id="broken yaml"),
         pytest.param(FRONT.replace("description: A test\n", ""), "2:1", "description: Field", id="no description"),
     ],
 )
@@ -30,8 +30,8 @@ def test_a_file_begins_with_front_matter(load: Load, front: str, place: str, wor
     [
         pytest.param("model: {temperature: yes}\n", "4:1: model.temperature: Input should be a valid", id="boolean"),
         pytest.param("model: {temperature: 2.1}\n", "4:1: model.temperature: Input should be less", id="too warm"),
-        pytest.param("model: {temperature: .nan}\n", "4: .nan is not a number of JSON's", id="nan"),
-        pytest.param("model: {temperature: -.inf}\n", "4: -.inf is not a number of JSON's", id="infinite"),
+        pytest.param("model: {temperature: .nan}\n", "4:22: .nan is not a number of JSON's", id="nan"),
+        pytest.param("model: {temperature: -.inf}\n", "4:22: -.inf is not a number of JSON's", id="infinite"),
         pytest.param("model: {temp: 1}\n", "4:1: model.temp: unknown key", id="unknown parameter"),
         pytest.param("model: {max_output_tokens: 0}\n", "4:1: model.max_output_tokens: Input", id="no tokens"),
         pytest.param("model: {max_output_tokens: '9'}\n", "4:1: model.max_output_tokens: Input", id="text for number"),
@@ -39,13 +39,13 @@ def test_a_file_begins_with_front_matter(load: Load, front: str, place: str, wor
         pytest.param("model: {seed: !!binary aGk=}\n", "binary", id="bytes"),
         pytest.param("model: {stop: !!set {a, b}}\n", "set", id="a set"),
         pytest.param("output: !!python/name:os.system\n", "python/name:os.system", id="python"),
-        pytest.param("output: !custom x\n", "4: not valid YAML", id="own tag"),
+        pytest.param("output: !custom x\n", "4:9: not valid YAML", id="own tag"),
         pytest.param("uses: {<<: {a: b@1.0.0}}\n", "4:1: uses.<<: Input should be a valid string", id="merge key"),
         pytest.param("uses: {a: demo@1.0.1}\n", "4: uses.a: there is no prompt 'demo@1.0.1'", id="absent helper"),
         pytest.param("uses: {a: demo@1.0.0}\n", "uses is circular: demo@1.0.0 -> demo@1.0.0", id="uses itself"),
-        pytest.param("changelog: twice\n", "4: the key 'changelog' stands twice", id="repeated key"),
-        pytest.param("no: 1\n", "4: the key 'no' is not a text", id="a boolean as key"),
-        pytest.param("? [a]\n: b\n", "4: the key", id="a list as key"),
+        pytest.param("changelog: twice\n", "4:1: the key 'changelog' stands twice", id="repeated key"),
+        pytest.param("no: 1\n", "4:1: the key 'no' is not a text", id="a boolean as key"),
+        pytest.param("? [a]\n: b\n", "4:3: a sequence as key is not a text", id="a list as key"),
         pytest.param("examples: /etc/passwd\n", "4: there is no file '/etc/passwd'", id="absolute examples"),
         pytest.param(f"examples: {'../' * 20}etc/passwd\n", "4: there is no file '../", id="examples outside"),
         pytest.param('examples: "a\\0b"\n', "4: there is no file 'a\\x00b'", id="nul in a file name"),
@@ -58,13 +58,15 @@ def test_a_file_begins_with_front_matter(load: Load, front: str, place: str, wor
             "output: {not: {items: {$ref: '#'}}}\n", "4:1: output: $ref is not available", id="deep reference"
         ),
         pytest.param("author: me\n", "4:1: author: unknown key (the keys are description, changelog", id="unknown key"),
-        pytest.param(DENSE, "4: holds more than 10000 values", id="dense yaml"),
-        pytest.param("output: " + "{a: " * 40 + "1" + "}" * 40 + "\n", "4: nested more than 32 levels", id="deep yaml"),
-        pytest.param(f"output: {'[' * 5000}{']' * 5000}\n", "4: nested more than 32 levels", id="deep list"),
-        pytest.param(LAUGHS, "4: anchors and aliases are not allowed", id="billion laughs"),
+        pytest.param(DENSE, "4:29989: holds more than 10000 values", id="dense yaml"),
+        pytest.param(
+            "output: " + "{a: " * 40 + "1" + "}" * 40 + "\n", "4:130: nested more than 32 levels", id="deep yaml"
+        ),
+        pytest.param(f"output: {'[' * 5000}{']' * 5000}\n", "4:40: nested more than 32 levels", id="deep list"),
+        pytest.param(LAUGHS, "4:4: anchors and aliases are not allowed", id="billion laughs"),
         pytest.param("output: {description: '" + "x" * 70_000 + "'}\n", "1: the front matter is longer", id="64 KiB"),
         pytest.param("...\n", "not valid YAML", id="end of document"),
-        pytest.param("# \x07\n", "4: not valid YAML: the character 0x7 is not allowed", id="control character"),
+        pytest.param("# \x07\n", "4:3: not valid YAML: the character 0x7 is not allowed", id="control character"),
     ],
 )
 def test_front_matter_is_refused_with_its_line(load: Load, keys: str, words: str) -> None:
@@ -141,8 +143,8 @@ def test_a_schema_may_come_inline_or_from_a_file(load: Load) -> None:
             "- inputs: {text: a, tone: loud}\n  output: b\n", "example 1: /tone 'loud'", id="value not allowed"
         ),
         pytest.param("- inputs: {text: a, x: 1}\n  output: b\n", "example 1: ", id="unknown input"),
-        pytest.param("- inputs: &a {text: a}\n  output: *a\n", "few.yaml:1: anchors and aliases", id="alias"),
-        pytest.param("- inputs: [\n", "few.yaml:2: not valid YAML", id="broken"),
+        pytest.param("- inputs: &a {text: a}\n  output: *a\n", "few.yaml:1:11: anchors and aliases", id="alias"),
+        pytest.param("- inputs: [\n", "few.yaml:2:1: not valid YAML", id="broken"),
     ],
 )
 def test_examples_are_refused(load: Load, examples: str, words: str) -> None:

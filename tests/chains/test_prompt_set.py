@@ -195,7 +195,7 @@ def test_cases_are_got_by_name(load: Load) -> None:
         pytest.param(
             "- {name: a, inputs: {}}\n- {name: a, inputs: {}}\n", "two cases have the same name", id="same name"
         ),
-        pytest.param("- [\n", "cases.yaml:2: not valid YAML", id="broken"),
+        pytest.param("- [\n", "cases.yaml:2:1: not valid YAML", id="broken"),
     ],
 )
 def test_wrong_cases_are_refused(load: Load, cases: str, words: str) -> None:

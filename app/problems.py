@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -216,11 +217,13 @@ PROBLEM_OF: Mapping[type[errors.CopydeskError], str] = {
 
 _PLAIN_WORDS = {
     "extra_forbidden": "There is no such field here; /openapi.json lists the fields",
-    "missing": "This field is required",
+    "missing": "This is required",
     "model_attributes_type": "This must be a JSON object",
     "dict_type": "This must be a JSON object",
+    "too_short": "Send at least {min_length} items, not {actual_length}",
+    "too_long": "Send at most {max_length} items, not {actual_length}",
 }
-"""Said for callers who have never heard of pydantic."""
+"""Said for callers who have never heard of pydantic, by its error types and from their context."""
 
 _STATUS_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "media_type_unsupported"}
 _RETRY_AFTER_S = "1"
@@ -276,14 +279,16 @@ def _validation_problem(error: RequestValidationError) -> ProblemError:
     if broken is not None:
         reason = broken.get("ctx", {}).get("error", broken["msg"])
         return ProblemError("invalid_json", f"The body is not valid JSON: {reason} (at character {broken['loc'][-1]}).")
-    fields = [
-        errors.FieldError(_pointer(item["loc"]), item["type"], _PLAIN_WORDS.get(item["type"], item["msg"]))
-        for item in details
-    ]
+    fields = [errors.FieldError(_pointer(item["loc"]), item["type"], _plain(item)) for item in details]
     count = len(fields)
     where = ", ".join(field.pointer or "the body itself" for field in fields[:5]) + (", ..." if count > 5 else "")
     places = "One place is" if count == 1 else f"{count} places are"
     return ProblemError("invalid_request", f"{places} wrong in the request: {where}. See errors.", fields)
+
+
+def _plain(item: Mapping[str, Any]) -> str:
+    words = _PLAIN_WORDS.get(item["type"])
+    return words.format(**item.get("ctx", {})) if words else str(item["msg"])
 
 
 def _pointer(location: Sequence[str | int]) -> str:

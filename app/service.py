@@ -49,6 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="Copydesk",
         version=version("copydesk"),
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
     )

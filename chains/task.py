@@ -12,7 +12,7 @@ from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
 from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import Runnable
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
 from pydantic_core import PydanticCustomError
 
 __all__ = ["ClosedModel", "Name", "Parts", "Task", "TaskInput", "TaskOutput", "Text", "Value", "unique_names"]
@@ -65,7 +65,7 @@ class ClosedModel(Value):
 class TaskInput(ClosedModel):
     """The base of every task's input, with the fields that all tasks share."""
 
-    deadline_ms: int | None = Field(
+    deadline_ms: StrictInt | None = Field(
         default=None,
         ge=1,
         le=3_600_000,

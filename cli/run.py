@@ -85,7 +85,7 @@ def request_from(task: "Task[Any, Any]", text: str, options: Sequence[str]) -> "
 
 def _typed(annotation: Any, value: str) -> Any:
     try:
-        TypeAdapter(annotation).validate_python(value)
+        TypeAdapter(annotation).validate_python(value, strict=True)
     except ValidationError:
         try:
             return json.loads(value)

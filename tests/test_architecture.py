@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from app.problems import CODES, PROBLEM_OF, problem_of_exception
 from chains.errors import CopydeskError
@@ -96,6 +97,21 @@ def test_a_task_is_complete(name: str) -> None:
     for case in cases:
         assert case.task == name
         assert case.request(task) is not None
+
+
+LOOKALIKES = (("integer", "1"), ("integer", True), ("number", "1"), ("boolean", "true"), ("boolean", 1))
+
+
+@pytest.mark.parametrize("name", load_tasks())
+def test_a_task_takes_numbers_and_flags_only_as_such(name: str) -> None:
+    """StrictInt, StrictFloat, StrictBool: neither "5" nor true is the number five or one."""
+    model = load_tasks()[name].input
+    for field, schema in model.model_json_schema()["properties"].items():
+        types = {part.get("type") for part in (schema, *schema.get("anyOf", ()))}
+        for wrong in (value for wanted, value in LOOKALIKES if wanted in types):
+            with pytest.raises(ValidationError) as caught:
+                model.model_validate({field: wrong})
+            assert (field,) in [error["loc"] for error in caught.value.errors()], f"{field} takes {wrong!r}"
 
 
 def subclasses(root: type[CopydeskError]) -> Iterator[type[CopydeskError]]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableLambda
-from pydantic import Field, field_validator
+from pydantic import Field, StrictBool, field_validator
 
 from chains.answers import Ask, ask_for_object
 from chains.task import ClosedModel, Name, Parts, Task, TaskInput, TaskOutput, Text, Value, unique_names
@@ -21,7 +21,7 @@ class ScoredLabel(Value):
 class ClassifyRequest(TaskInput):
     text: Text = Field(description="The text to classify.")
     labels: tuple[Label, ...] = Field(min_length=2, max_length=200, description="The labels to choose from.")
-    multi_label: bool = Field(default=False, description="Whether several labels, or none, may apply.")
+    multi_label: StrictBool = Field(default=False, description="Whether several labels, or none, may apply.")
 
     _unique = field_validator("labels")(unique_names)
 

@@ -3,7 +3,7 @@
 import json
 
 from langchain_core.runnables import Runnable, RunnableLambda
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, StrictInt
 
 from chains.answers import ask_for_text
 from chains.task import Parts, Task, TaskInput, TaskOutput, Text
@@ -13,7 +13,7 @@ from chains.text import fit_words
 class GenerateRequest(TaskInput):
     instruction: Text = Field(max_length=20_000, description="What to write.")
     data: dict[str, JsonValue] | None = Field(default=None, description="Facts to write from: any JSON object.")
-    max_words: int | None = Field(
+    max_words: StrictInt | None = Field(
         default=None, ge=1, le=2000, description="The most words the text may have (UAX #29)."
     )
 

@@ -3,7 +3,7 @@
 from enum import Enum
 
 from langchain_core.runnables import Runnable, RunnableLambda
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from chains.answers import ask_for_text
 from chains.task import Parts, Task, TaskInput, TaskOutput, Text
@@ -20,7 +20,9 @@ class SummaryStyle(str, Enum):
 class SummarizeRequest(TaskInput):
     text: Text = Field(description="The text to summarize.")
     style: SummaryStyle = Field(default=SummaryStyle.PROSE, description="The form of the summary.")
-    max_words: int = Field(default=80, ge=1, le=2000, description="The most words that the summary may have (UAX #29).")
+    max_words: StrictInt = Field(
+        default=80, ge=1, le=2000, description="The most words that the summary may have (UAX #29)."
+    )
     focus: str | None = Field(default=None, max_length=500, description="What the summary should attend to.")
     audience: str | None = Field(default=None, max_length=200, description="Who will read it.")
     language: str | None = Field(default=None, max_length=50, description="Its language; the text's own if absent.")

@@ -107,7 +107,13 @@ def test_an_answer_that_breaks_the_schema_twice_is_an_error(scripted: httpx.Clie
         pytest.param("summarize", {"text": " \n\t"}, "/text", "text_blank", id="only whitespace"),
         pytest.param("summarize", {"text": 5}, "/text", "string_type", id="a number as text"),
         pytest.param("summarize", {"text": None}, "/text", "string_type", id="null as text"),
-        pytest.param("summarize", {"text": "x", "max_words": "many"}, "/max_words", "int_parsing", id="wrong type"),
+        pytest.param("summarize", {"text": "x", "max_words": "5"}, "/max_words", "int_type", id="a text as number"),
+        pytest.param("summarize", {"text": "x", "max_words": True}, "/max_words", "int_type", id="a flag as number"),
+        pytest.param("summarize", {"text": "x", "max_words": 5.5}, "/max_words", "int_type", id="a fraction"),
+        pytest.param("generate", {"instruction": "x", "max_words": "5"}, "/max_words", "int_type", id="text, optional"),
+        pytest.param(
+            "classify", {"text": "x", "labels": LABELS, "multi_label": "yes"}, "/multi_label", "bool_type", id="no flag"
+        ),
         pytest.param("summarize", {"text": "x", "max_words": 0}, "/max_words", "greater_than_equal", id="too small"),
         pytest.param("summarize", {"text": "x", "style": "haiku"}, "/style", "enum", id="unknown style"),
         pytest.param("summarize", {"text": "x", "txt": 1}, "/txt", "extra_forbidden", id="unknown field"),
@@ -154,9 +160,18 @@ def test_an_unreadable_body_is_400(scripted: httpx.Client, body: bytes, code: st
     assert words in problem(response, 400, code)["detail"]
 
 
-def test_an_unknown_field_is_told_in_plain_words(scripted: httpx.Client) -> None:
-    found = problem(scripted.post("/v1/summarize", json={"text": "x", "txt": 1}), 422, "invalid_request")
-    assert found["errors"][0]["message"] == "There is no such field here; /openapi.json lists the fields"
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"text": "x", "labels": LABELS, "txt": 1}, "There is no such field here; /openapi.json lists the fields"),
+        ({"text": "x", "labels": LABELS[:1]}, "Send at least 2 items, not 1"),
+        ({"text": "x", "labels": [{"name": str(n)} for n in range(201)]}, "Send at most 200 items, not 201"),
+        ([], "This must be a JSON object"),
+    ],
+)
+def test_what_is_wrong_is_told_in_plain_words(scripted: httpx.Client, body: Any, message: str) -> None:
+    found = problem(scripted.post("/v1/classify", json=body), 422, "invalid_request")
+    assert found["errors"][0]["message"] == message
 
 
 def test_an_escaped_surrogate_pair_is_a_character(scripted: httpx.Client) -> None:
@@ -170,6 +185,7 @@ def test_an_escaped_surrogate_pair_is_a_character(scripted: httpx.Client) -> Non
     [
         ("POST", "/v1/translate", 404, "task_unknown"),
         ("GET", "/v1/summarize/x", 404, "not_found"),
+        ("POST", "/v1/summarize/", 404, "not_found"),
         ("GET", "/nothing", 404, "not_found"),
         ("GET", "/v1/summarize", 405, "method_not_allowed"),
         ("DELETE", "/healthz", 405, "method_not_allowed"),

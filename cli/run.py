@@ -26,6 +26,9 @@ __all__ = ["request_from", "run"]
 
 def run(
     task: Annotated[str, typer.Argument(help="The task: summarize, rewrite, extract, classify, generate, ...")],
+    stdin: Annotated[
+        str | None, typer.Argument(help="- reads the text from standard input, as is done without --file.", metavar="-")
+    ] = None,
     file: Annotated[
         str, typer.Option("--file", "-f", help="The file with the text (for generate: the instruction); - is stdin.")
     ] = "-",
@@ -39,6 +42,8 @@ def run(
 
     Example: copydesk run summarize --file report.txt --option max_words=30
     """
+    if stdin is not None and (stdin, file) != ("-", "-"):
+        raise typer.BadParameter(f"name the file with --file {stdin}" if stdin != "-" else "give --file or -, not both")
     settings = load_settings(config)
     text = _read(file)
     from app.composition import build_runner

@@ -23,8 +23,9 @@ def script(tmp_path: Path) -> str:
     return str(scripted_configuration(tmp_path))
 
 
-def test_run_prints_the_text_and_who_wrote_it(copydesk: Command, script: str) -> None:
-    done = copydesk("run", "summarize", "-c", script, "-o", "max_words=30", stdin="Some text.")
+@pytest.mark.parametrize("source", [(), ("-",), ("--file", "-")], ids=" ".join)
+def test_run_prints_the_text_and_who_wrote_it(copydesk: Command, script: str, source: tuple[str, ...]) -> None:
+    done = copydesk("run", "summarize", *source, "-c", script, "-o", "max_words=30", stdin="Some text.")
     assert (done.returncode, done.stdout) == (0, "A short answer.\n")
     assert "summarize@1.0.0" in done.stderr
     assert "tokens in" in done.stderr
@@ -57,6 +58,8 @@ def test_run_takes_a_text_option_as_it_stands(copydesk: Command, script: str) ->
         pytest.param(["run", "summarize", "-o", "max_words=x"], "x", 2, "/max_words: Input should be", id="type"),
         pytest.param(["run", "summarize"], "outage", 1, "Backend 'script': failed as its script says", id="backend"),
         pytest.param(["run"], "", 2, "Missing argument", id="usage"),
+        pytest.param(["run", "summarize", "a.txt"], "x", 2, "name the file with --file a.txt", id="file as argument"),
+        pytest.param(["run", "summarize", "-f", "a.txt", "-"], "x", 2, "give --file or -, not both", id="two texts"),
         pytest.param(["nothing"], "", 2, "No such command", id="command"),
     ],
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 import chains
 from app.settings import PromptSettings, Settings
 from chains.errors import ConfigurationError
-from chains.prompts import load_prompt_set
+from chains.prompts import load_served_set
 from chains.runner import Runner
 from chains.tasks import load_tasks
 
@@ -17,11 +17,13 @@ def build_runner(settings: Settings) -> Runner:
 
     Raises ConfigurationError, PromptSetError or PromptError, with everything that is wrong.
     """
+    tasks = load_tasks()
     return Runner(
-        tasks=load_tasks(),
-        prompts=load_prompt_set(prompt_folder(settings.prompts)),
+        tasks=tasks,
+        prompts=load_served_set(prompt_folder(settings.prompts), tasks),
         backends={name: backend.create(name) for name, backend in settings.backends.items()},
         routes=settings.route(),
+        allow_drafts=settings.prompts.allow_drafts,
     )
 
 

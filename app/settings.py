@@ -44,6 +44,8 @@ class ServerSettings(_Section):
 
 class PromptSettings(_Section):
     dir: Path | None = Field(default=None, description="The prompt folder: else ./prompts, else the built-in one.")
+    allow_drafts: bool = Field(default=False, description="Whether a request may name a version that isn't released.")
+    reload: bool = Field(default=True, description="Whether edits of the prompt folder are served without a restart.")
 
 
 def _backend(value: Any) -> Any:

@@ -62,10 +62,10 @@ def _operation_id(name: str) -> str:
 
 def _operation(task: Task[Any, Any], runner: Runner) -> Callable[..., Awaitable[Response]]:
     async def operation(request: Request, body: Any) -> Response:
-        result = await _unless_gone(request, runner.run(task.name, body))
+        state = request.scope["state"]
+        result = await _unless_gone(request, runner.run(task.name, body, caller=state["caller"].key_id))
         if result is None:
             return Response(status_code=_CLIENT_GONE)
-        state = request.scope["state"]
         state["outcome"] = _outcome(result)
         return Response(to_response(task, result, state["request_id"]), media_type="application/json")
 
@@ -95,7 +95,8 @@ async def _hung_up(request: Request) -> None:
 def _outcome(result: TaskResult[Any]) -> str:
     usage, prompt = result.usage, result.prompt
     return (
-        f" prompt={prompt.name}@{prompt.version} backend={result.backend} model={result.model}"
+        f" prompt={prompt.name}@{prompt.version} digest={prompt.digest} label={prompt.label or '-'}"
+        f" backend={result.backend} model={result.model}"
         f" in={usage.input_tokens} cached={usage.cached_input_tokens} out={usage.output_tokens}"
         f" calls={usage.model_calls} model_ms={result.timing.model_ms}"
     )

@@ -83,7 +83,8 @@ class PromptError(CopydeskError):
     """A file of the prompt set is wrong.
 
     `path` is the file, `line` and `column` count from 1 (absent where the whole file is meant), `hint`
-    says what to do. `str()` reads like a compiler's message: `path:line:column: message (hint)`.
+    says what to do, `rule` is its anchor on docs/lint.md. `str()` reads like a compiler's message:
+    `path:line:column: message (hint)`.
     """
 
     code = "prompt_invalid"
@@ -96,6 +97,7 @@ class PromptError(CopydeskError):
         line: int | None = None,
         column: int | None = None,
         hint: str | None = None,
+        rule: str = "file",
     ) -> None:
         place = ":".join(str(part) for part in (path, line, column) if part is not None)
         super().__init__(f"{place}: {message}" if place else message)
@@ -104,6 +106,7 @@ class PromptError(CopydeskError):
         self.line = line
         self.column = column
         self.hint = hint
+        self.rule = rule
 
     def __str__(self) -> str:
         return f"{self.args[0]} ({self.hint})" if self.hint else str(self.args[0])

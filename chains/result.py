@@ -12,11 +12,13 @@ Out = TypeVar("Out", bound=TaskOutput)
 
 @dataclass(frozen=True, slots=True)
 class PromptIdentity:
-    """The prompt version that answered. `digest` is `sha256:` and 64 hex digits."""
+    """The prompt version that answered. `digest` is `sha256:` and 64 hex digits; `label` is the one under which it
+    was found, absent where the request named the version itself."""
 
     name: str
     version: str
     digest: str
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

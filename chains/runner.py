@@ -11,13 +11,13 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
 
 from chains.backends.configuration import Closes, Probes
-from chains.errors import BackendError, ConfigurationError, CopydeskError, DeadlineExceeded, PromptError, UnknownTask
+from chains.errors import BackendError, ConfigurationError, CopydeskError, DeadlineExceeded, UnknownPrompt, UnknownTask
 from chains.ledger import Ledger, open_ledger
-from chains.prompts import ModelParameters, PromptSet, PromptVersion
+from chains.prompts import PRODUCTION, ModelParameters, PromptSet, PromptVersion, Selection, contract_problems, select
 from chains.result import Attempt, PromptIdentity, TaskResult, Timing
 from chains.task import Parts, Task, TaskInput
 
-__all__ = ["DEFAULT_ROUTE", "Runner"]
+__all__ = ["DEFAULT_ROUTE", "Runner", "call_keywords"]
 
 DEFAULT_ROUTE = "default"
 """The route of every task that has none of its own."""
@@ -31,12 +31,21 @@ class _Leg:
     chain: Runnable[Any, Any]
 
 
+class _Edition:
+    """One prompt set with the chains composed over it. A request keeps its edition while the next one takes over."""
+
+    def __init__(self, prompts: PromptSet) -> None:
+        self.prompts = prompts
+        self.legs: dict[tuple[str, str], tuple[_Leg, ...]] = {}
+
+
 class Runner:
     """The tasks over one prompt set and one set of backends.
 
     `routes` gives each task an ordered list of backend names; `default` serves the tasks without one. A
-    retryable error of a backend makes the next one of the route try. Raises ConfigurationError where a route
-    names what doesn't exist, PromptError where a task has no prompt or one that wants more than the task has.
+    retryable error of a backend makes the next one of the route try. `allow_drafts` lets requests name versions
+    that aren't released. The prompts have passed `serving_problems`. Raises ConfigurationError where a route names
+    what doesn't exist.
     """
 
     def __init__(
@@ -45,21 +54,43 @@ class Runner:
         prompts: PromptSet,
         backends: Mapping[str, BaseChatModel],
         routes: Mapping[str, Sequence[str]],
+        *,
+        allow_drafts: bool = False,
     ) -> None:
         _switch_tracing_off()
         self.tasks = tasks
-        self.prompts = prompts
         self.backends = backends
+        self.allow_drafts = allow_drafts
         self.routes = _checked_routes(tasks, backends, routes)
-        self._prompts = {name: _checked_prompt(task, prompts.get(name)) for name, task in tasks.items()}
-        self._legs = {
-            name: tuple(_Leg(backend, self._compose(task, backend)) for backend in self.routes[name])
-            for name, task in tasks.items()
-        }
+        self._edition = self._composed(prompts)
 
-    def _compose(self, task: Task[Any, Any], backend: str) -> Runnable[Any, Any]:
-        prompt = self._prompts[task.name]
-        return task.compose(Parts(prompt, self.backends[backend], _call_keywords(prompt.parameters)))
+    @property
+    def prompts(self) -> PromptSet:
+        """The prompt set that serves."""
+        return self._edition.prompts
+
+    def serve(self, prompts: PromptSet) -> None:
+        """Let another prompt set serve from the next request on; those in flight end with the one they began with."""
+        self._edition = self._composed(prompts)
+
+    def _composed(self, prompts: PromptSet) -> _Edition:
+        """An edition in which all that the labels serve is composed; other versions follow when they are asked for."""
+        edition = _Edition(prompts)
+        for name, targets in prompts.labels.items():
+            for target in targets.values():
+                if name in self.tasks:
+                    self._legs(edition, name, prompts.get(name, target.version))
+        return edition
+
+    def _legs(self, edition: _Edition, task: str, prompt: PromptVersion) -> tuple[_Leg, ...]:
+        key = task, prompt.version
+        if key not in edition.legs:
+            edition.legs[key] = tuple(_Leg(name, self._compose(task, prompt, name)) for name in self.routes[task])
+        return edition.legs[key]
+
+    def _compose(self, task: str, prompt: PromptVersion, backend: str) -> Runnable[Any, Any]:
+        parts = Parts(prompt, self.backends[backend], call_keywords(prompt.parameters))
+        return self.tasks[task].compose(parts)
 
     def task(self, name: str) -> Task[Any, Any]:
         """Raises UnknownTask, which lists the tasks that exist."""
@@ -68,29 +99,31 @@ class Runner:
         return self.tasks[name]
 
     def prompt(self, task: str) -> PromptIdentity:
-        """The prompt version that serves the task."""
-        prompt = self._prompts[task]
-        return PromptIdentity(prompt.name, prompt.version, prompt.digest)
+        """The prompt version that serves whoever names none and isn't sent to the canary."""
+        return _identity(select(self.prompts, task, PRODUCTION))
 
-    async def run(self, task: str, request: TaskInput) -> TaskResult[Any]:
-        """Run a task on a validated input.
+    async def run(self, task: str, request: TaskInput, *, caller: str = "") -> TaskResult[Any]:
+        """Run a task on a validated input. `caller` is the id of the caller's key: it decides about the canary.
 
-        Raises DeadlineExceeded past the input's `deadline_ms`, else what the chain raises: BackendError,
-        OutputError, InvalidInput.
+        Raises UnknownPrompt for a version or label that the input names and that doesn't serve, DeadlineExceeded
+        past the input's `deadline_ms`, else what the chain raises: BackendError, OutputError, InvalidInput.
         """
         self.task(task)
         start = time.perf_counter()
+        edition = self._edition
+        selection = self._select(edition, task, request, caller)
+        legs = self._legs(edition, task, selection.prompt)
         with open_ledger() as ledger:
             try:
                 async with asyncio.timeout(request.deadline_ms / 1000 if request.deadline_ms else None) as deadline:
-                    output, backend, attempts = await self._along_the_route(task, request)
+                    output, backend, attempts = await _along_the_route(legs, request)
             except TimeoutError:
                 if not deadline.expired() or request.deadline_ms is None:
                     raise
                 raise DeadlineExceeded(request.deadline_ms) from None
         return TaskResult(
             output=output,
-            prompt=self.prompt(task),
+            prompt=_identity(selection),
             backend=backend,
             model=ledger.model,
             usage=ledger.usage,
@@ -98,18 +131,20 @@ class Runner:
             attempts=tuple(attempts),
         )
 
-    async def _along_the_route(self, task: str, request: TaskInput) -> tuple[Any, str, list[Attempt]]:
-        attempts: list[Attempt] = []
-        *before, last = self._legs[task]
-        for leg in before:
-            start = time.perf_counter()
-            try:
-                return await leg.chain.ainvoke(request), leg.backend, attempts
-            except BackendError as error:
-                if not error.retryable:
-                    raise
-                attempts.append(Attempt(leg.backend, error.code, _ms_since(start)))
-        return await last.chain.ainvoke(request), last.backend, attempts
+    def _select(self, edition: _Edition, task: str, request: TaskInput, caller: str) -> Selection:
+        selection = select(
+            edition.prompts,
+            task,
+            request.prompt,
+            caller=caller,
+            session=request.session,
+            allow_drafts=self.allow_drafts,
+        )
+        if selection.label is None:  # what the labels serve was checked when it was loaded
+            problems = contract_problems(self.tasks[task], selection.prompt)
+            if problems:
+                raise UnknownPrompt(f"{problems[0].message}. Name another version or a label.")
+        return selection
 
     async def probe(self) -> dict[str, CopydeskError | None]:
         """Ask every backend whether it is usable; its error, or None. No model is asked anything."""
@@ -121,6 +156,25 @@ class Runner:
         for backend in self.backends.values():
             if isinstance(backend, Closes):
                 await backend.aclose()
+
+
+async def _along_the_route(legs: Sequence[_Leg], request: TaskInput) -> tuple[Any, str, list[Attempt]]:
+    attempts: list[Attempt] = []
+    *before, last = legs
+    for leg in before:
+        start = time.perf_counter()
+        try:
+            return await leg.chain.ainvoke(request), leg.backend, attempts
+        except BackendError as error:
+            if not error.retryable:
+                raise
+            attempts.append(Attempt(leg.backend, error.code, _ms_since(start)))
+    return await last.chain.ainvoke(request), last.backend, attempts
+
+
+def _identity(selection: Selection) -> PromptIdentity:
+    prompt = selection.prompt
+    return PromptIdentity(prompt.name, prompt.version, prompt.digest, selection.label)
 
 
 async def _probe(backend: BaseChatModel) -> CopydeskError | None:
@@ -157,18 +211,7 @@ def _checked_routes(
     return complete
 
 
-def _checked_prompt(task: Task[Any, Any], prompt: PromptVersion) -> PromptVersion:
-    beyond = sorted(prompt.required - task.supplies)
-    if beyond:
-        raise PromptError(
-            f"prompt {prompt.name}@{prompt.version} wants the inputs {', '.join(beyond)}, "
-            f"which the task {task.name} doesn't supply",
-            hint=f"it supplies {', '.join(sorted(task.supplies))}; give the others a default, or take them out",
-        )
-    return prompt
-
-
-def _call_keywords(parameters: ModelParameters) -> dict[str, Any]:
+def call_keywords(parameters: ModelParameters) -> dict[str, Any]:
     """The prompt's parameters under the names that LangChain's chat models use."""
     keywords = parameters.model_dump(exclude_none=True, exclude={"max_output_tokens", "stop"})
     keywords["max_tokens"] = parameters.max_output_tokens

@@ -6,6 +6,7 @@ in `eval/datasets/`. See docs/add-a-task.md.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 from langchain_core.language_models import LanguageModelInput
@@ -15,7 +16,7 @@ from langchain_core.runnables import Runnable
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
 from pydantic_core import PydanticCustomError
 
-__all__ = ["ClosedModel", "Name", "Parts", "Task", "TaskInput", "TaskOutput", "Text", "Value", "unique_names"]
+__all__ = ["STRING", "ClosedModel", "Name", "Parts", "Task", "TaskInput", "TaskOutput", "Text", "Value", "unique_names"]
 
 
 def _not_blank(value: str) -> str:
@@ -23,6 +24,9 @@ def _not_blank(value: str) -> str:
         raise PydanticCustomError("text_blank", "The text is empty or holds only whitespace; send some text")
     return value
 
+
+STRING: Mapping[str, Any] = MappingProxyType({"type": "string"})
+"""The schema of an input that a task supplies as any text."""
 
 Text = Annotated[str, AfterValidator(_not_blank)]
 """A caller's text: any Unicode text with at least one character that isn't whitespace. Never altered."""
@@ -65,6 +69,18 @@ class ClosedModel(Value):
 class TaskInput(ClosedModel):
     """The base of every task's input, with the fields that all tasks share."""
 
+    prompt: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=100,
+        description="The version (1.2.0) or the label (canary) of the prompt that is to answer; else production does.",
+    )
+    session: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=200,
+        description="Any name of a conversation: all its requests get the same side of a canary.",
+    )
     deadline_ms: StrictInt | None = Field(
         default=None,
         ge=1,
@@ -103,13 +119,17 @@ class Task(Generic[In, Out]):
     summary   one line for people: the OpenAPI document and `GET /v1/tasks` show it
     input     what a caller sends
     output    what a caller gets back; the service adds `meta`
-    supplies  names of the inputs that the chain gives to its prompt; a prompt that wants more is refused
-    compose   builds the chain, once at start-up for each prompt version and backend
+    supplies  the inputs that the chain gives to its prompt, each with the JSON Schema of all its possible values;
+              a prompt that wants more, or refuses some of them, is refused
+    compose   builds the chain, once for each prompt version and backend
+    answer    the JSON Schema of all answers that the chain can read, where its prompts may declare one of their
+              own; a prompt that yields something else is refused
     """
 
     name: str
     summary: str
     input: type[In]
     output: type[Out]
-    supplies: frozenset[str]
+    supplies: Mapping[str, Mapping[str, Any]]
     compose: Callable[[Parts], Runnable[In, Out]]
+    answer: Mapping[str, Any] | None = None

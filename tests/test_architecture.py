@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from app.problems import CODES, PROBLEM_OF, problem_of_exception
 from chains.errors import CopydeskError
-from chains.prompts import load_prompt_set
+from chains.prompts import contract_problems, load_prompt_set
 from chains.tasks import load_tasks
 from eval.datasets import load_dataset
 from tests.conftest import ROOT
@@ -88,7 +88,8 @@ def test_a_task_is_complete(name: str) -> None:
     """One file in chains/tasks, one folder in prompts, one in eval/datasets, and all three fit together."""
     task = load_tasks()[name]
     prompts = load_prompt_set(ROOT / "prompts")
-    assert set(prompts.get(name).inputs) <= task.supplies
+    assert contract_problems(task, prompts.get(name)) == []
+    assert set(prompts.get(name).inputs) <= set(task.supplies)
     assert prompts.cases(name), f"prompts/{name}/cases.yaml is missing"
     folder = ROOT / "eval" / "datasets" / name
     assert (folder / "README.md").is_file(), f"{folder}/README.md is missing"

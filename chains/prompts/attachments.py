@@ -1,4 +1,7 @@
-"""What front matter refers to by a file's name: the output schema and the examples."""
+"""What front matter refers to by a file's name: the output schema and the examples.
+
+Each is returned with its file, so that the lock can tell which file was edited.
+"""
 
 import json
 from pathlib import Path
@@ -14,36 +17,40 @@ from chains.prompts.source import Source, read_text, read_yaml
 __all__ = ["read_examples", "read_output"]
 
 
-def read_output(root: Path, source: Source, output: dict[str, Any] | str | None) -> tuple[dict[str, Any] | None, str]:
-    """The output schema, and the text of its file: empty for one written inline. Raises PromptError."""
+def read_output(
+    root: Path, source: Source, output: dict[str, Any] | str | None
+) -> tuple[dict[str, Any] | None, str, Path | None]:
+    """The output schema, and the text of its file and the file: none for one written inline. Raises PromptError."""
     path, line = source.path, source.key_lines.get("output")
     schema: Any = output
-    text = ""
+    text, file = "", None
     if isinstance(output, str):
-        text = read_text(_below(root, "schemas", output, path, line))
+        file = _below(root, "schemas", output, path, line)
+        text = read_text(file)
         try:
             schema = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise PromptError(f"{output} is not JSON: {error}", path=path, line=line) from error
+            raise PromptError(f"{output} is not JSON: {error}", path=path, line=line, rule="schema") from error
     if schema is not None or text:
         try:
             check_schema(schema, "output", path, line)
         except RecursionError as error:
-            raise PromptError("output: nested too deeply", path=path, line=line) from error
-    return schema, text
+            raise PromptError("output: nested too deeply", path=path, line=line, rule="schema") from error
+    return schema, text, file
 
 
-def read_examples(root: Path, source: Source, name: str | None) -> tuple[Example, ...]:
-    """The few-shot examples of the file of this name; none without a name. Raises PromptError."""
+def read_examples(root: Path, source: Source, name: str | None) -> tuple[tuple[Example, ...], Path | None]:
+    """The few-shot examples of the file of this name, and the file; none without a name. Raises PromptError."""
     if name is None:
-        return ()
+        return (), None
     file = _below(root, "", name, source.path, source.key_lines.get("examples"))
     try:
-        return TypeAdapter(tuple[Example, ...]).validate_python(read_yaml(file))
+        return TypeAdapter(tuple[Example, ...]).validate_python(read_yaml(file)), file
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise PromptError(f"example {place}: {first['msg']}", path=file, hint="a list of {inputs, output}") from error
+        hint = "a list of {inputs, output}"
+        raise PromptError(f"example {place}: {first['msg']}", path=file, hint=hint, rule="examples") from error
 
 
 def _below(root: Path, folder: str, name: str, path: Path, line: int | None) -> Path:
@@ -56,5 +63,5 @@ def _below(root: Path, folder: str, name: str, path: Path, line: int | None) -> 
         found = False
     if not found:
         where = f"prompts/{folder}".rstrip("/")
-        raise PromptError(f"there is no file {name[:200]!r} under {where}", path=path, line=line)
+        raise PromptError(f"there is no file {name[:200]!r} under {where}", path=path, line=line, rule="file-missing")
     return file

@@ -4,15 +4,17 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from chains.errors import PromptError, PromptRenderError
 from chains.prompts.attachments import read_examples, read_output
 from chains.prompts.error_list import ErrorList
 from chains.prompts.front_matter import check_inputs, parse_front_matter
+from chains.prompts.lock import file_digest
 from chains.prompts.parameters import Example, FrontMatter
 from chains.prompts.source import Source, read_source
 from chains.prompts.templates import Templates
-from chains.prompts.version import PromptVersion
+from chains.prompts.version import Ingredients, PromptVersion
 
 __all__ = ["Loader"]
 
@@ -22,6 +24,7 @@ class Loader:
 
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
+        self._sources: dict[Path, tuple[Source, FrontMatter]] = {}
         self._templates = Templates(self._root)
 
     def load_partials(self) -> list[PromptError]:
@@ -31,35 +34,43 @@ class Loader:
     def uses(self, path: Path, known: Mapping[str, Path]) -> tuple[str, ...]:
         """The helper prompts that a template pins, before anything else of it is loaded. Raises PromptError."""
         source = read_source(path)
-        uses = parse_front_matter(source).uses
+        front = parse_front_matter(source)
+        self._sources[path] = source, front
+        uses = front.uses
         for alias, target in uses.items():
             if target not in known:
                 hint = f"NAME@VERSION, one of {', '.join(known)}"
                 line = source.key_lines.get("uses")
-                raise PromptError(f"uses.{alias}: there is no prompt {target!r}", path=path, line=line, hint=hint)
+                raise PromptError(
+                    f"uses.{alias}: there is no prompt {target!r}", path=path, line=line, hint=hint, rule="uses"
+                )
         return tuple(uses.values())
 
     def load(self, path: Path, name: str, version: str, helpers: Mapping[str, PromptVersion]) -> PromptVersion:
-        """Load one version. `helpers` maps `name@version` to versions that are loaded, those that it pins among them.
+        """Load one version, whose `uses` was asked for before. `helpers` maps `name@version` to versions that are
+        loaded, those that it pins among them.
 
         Raises PromptError or, for several things that are wrong with it, PromptSetError.
         """
-        source = read_source(path)
-        front = parse_front_matter(source)
+        source, front = self._sources.pop(path)
         errors, partials = ErrorList(), dict[str, str]()
         errors.catch(check_inputs, source, front.inputs)
         sections = [
             errors.catch(self._templates.compile, section, path, front.inputs, partials) for section in source.sections
         ]
-        schema, text = errors.catch(read_output, self._root, source, front.output) or (None, "")
-        examples = errors.catch(read_examples, self._root, source, front.examples) or ()
+        schema, text, schema_file = errors.catch(read_output, self._root, source, front.output) or (None, "", None)
+        examples, examples_file = errors.catch(read_examples, self._root, source, front.examples) or ((), None)
         errors.check()
+        files = [self._root / partial for partial in partials]
+        files += [file for file in (schema_file, examples_file) if file is not None]
         uses = {alias: helpers[target] for alias, target in front.uses.items()}
         prompt = PromptVersion(
             name=name,
             version=version,
             digest=_digest(source, front, partials, text, examples, uses),
-            path=path,
+            ingredients=Ingredients(
+                source, MappingProxyType(partials), examples, MappingProxyType(self._digests(files))
+            ),
             front_matter=front,
             output=schema,
             sections=[section for section in sections if section is not None],
@@ -69,19 +80,24 @@ class Loader:
             _add_examples(source, prompt, examples)
         return prompt
 
+    def _digests(self, files: Sequence[Path]) -> dict[str, str]:
+        return {file.relative_to(self._root).as_posix(): file_digest(file.read_bytes()) for file in files}
+
 
 def _add_examples(source: Source, prompt: PromptVersion, examples: Sequence[Example]) -> None:
     path, line = source.path, source.key_lines.get("examples")
     if sum(section.role == "user" for section in source.sections) != 1:
-        raise PromptError("a prompt with examples has exactly one user section", path=path, line=line)
+        raise PromptError("a prompt with examples has exactly one user section", path=path, line=line, rule="examples")
     for number, example in enumerate(examples, 1):
         wrong = prompt.validate(example.inputs)
         if wrong:
-            raise PromptError(f"example {number}: {wrong[0].pointer} {wrong[0].message}", path=path, line=line)
+            message = f"example {number}: {wrong[0].pointer} {wrong[0].message}"
+            raise PromptError(message, path=path, line=line, rule="examples")
     try:
         prompt.add_examples([(example.inputs, example.output) for example in examples])
     except PromptRenderError as error:
-        raise PromptError(f"an example cannot be rendered: {error.message}", path=path, line=error.line) from error
+        message = f"an example cannot be rendered: {error.message}"
+        raise PromptError(message, path=path, line=error.line, rule="examples") from error
 
 
 def _digest(

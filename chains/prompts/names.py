@@ -2,11 +2,11 @@
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
-from jinja2 import meta, nodes
+from jinja2 import nodes
 
 from chains.errors import PromptError
 
@@ -14,14 +14,15 @@ __all__ = ["wrong_names"]
 
 
 def wrong_names(
-    tree: nodes.Template, text: str, path: Path, offset: int, inputs: Mapping[str, Any]
+    names: Set[str], tree: nodes.Template, text: str, path: Path, offset: int, inputs: Mapping[str, Any]
 ) -> list[PromptError]:
     """An error for every name that is neither an input nor made by the template, at its first use.
 
-    `tree` is the parsed `text`, which begins after `offset` lines of the file.
+    `names` are those that the template doesn't make itself; `tree` is the parsed `text`, which begins after
+    `offset` lines of the file.
     """
     errors = []
-    for name in sorted(meta.find_undeclared_variables(tree) - inputs.keys() - {"range"}):
+    for name in sorted(names - inputs.keys() - {"range"}):
         uses = (node.lineno for node in tree.find_all(nodes.Name) if node.name == name and node.ctx == "load")
         at = min(uses, default=1)
         near = difflib.get_close_matches(name, list(inputs), 1)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,7 +12,9 @@ from semver import Version
 
 from chains.errors import PromptError, PromptSetError, UnknownPrompt
 from chains.prompts.error_list import ErrorList
+from chains.prompts.labels import Labels, read_labels
 from chains.prompts.loader import Loader
+from chains.prompts.lock import Lock, read_lock
 from chains.prompts.parameters import Case
 from chains.prompts.source import read_yaml
 from chains.prompts.version import PromptVersion
@@ -24,13 +26,34 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 class PromptSet:
-    """Every version of every prompt. `digest` changes with any of them."""
+    """Every version of every prompt, with what was released and what the labels serve.
 
-    def __init__(self, folder: Path, versions: Mapping[str, Sequence[PromptVersion]]) -> None:
-        self._folder = folder
+    `digest` changes with any of them. `folder` is where it was loaded from.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        versions: Mapping[str, Sequence[PromptVersion]],
+        lock: Lock = Lock(),  # noqa: B008 - immutable
+        labels: Labels = MappingProxyType({}),
+    ) -> None:
+        self.folder = folder
+        self.lock = lock
+        self.labels = labels
         self._versions = MappingProxyType({name: tuple(found) for name, found in versions.items()})
-        parts = sorted(f"{prompt} {prompt.digest}" for found in versions.values() for prompt in found)
-        self.digest = "sha256:" + hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        parts = [f"{prompt} {prompt.digest}" for found in versions.values() for prompt in found]
+        parts += [f"{name}@{version} is released" for name, version in (key.split("@") for key in lock.versions)]
+        parts += [f"{name} {label} {target}" for name, targets in labels.items() for label, target in targets.items()]
+        self.digest = "sha256:" + hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()
+
+    def __iter__(self) -> Iterator[PromptVersion]:
+        """Every version, by name and then by version."""
+        return (prompt for found in self._versions.values() for prompt in found)
+
+    def is_released(self, prompt: PromptVersion) -> bool:
+        """Whether the version is in the lock. What isn't is a draft."""
+        return str(prompt) in self.lock.versions
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -56,17 +79,18 @@ class PromptSet:
     def cases(self, name: str) -> dict[str, dict[str, Any]]:
         """The golden inputs of a prompt by name, from its cases.yaml. Raises UnknownPrompt, PromptError."""
         self.versions(name)
-        path = self._folder / name / "cases.yaml"
+        path = self.folder / name / "cases.yaml"
         if not path.is_file():
             return {}
         try:
             cases = TypeAdapter(list[Case]).validate_python(read_yaml(path))
         except ValidationError as error:
             place = ".".join(map(str, error.errors()[0]["loc"]))
-            raise PromptError(f"{place}: not a list of {{name, inputs}}".lstrip(": "), path=path) from error
+            message = f"{place}: not a list of {{name, inputs}}".lstrip(": ")
+            raise PromptError(message, path=path, rule="cases") from error
         inputs = {case.name: case.inputs for case in cases}
         if len(inputs) < len(cases):
-            raise PromptError("two cases have the same name", path=path)
+            raise PromptError("two cases have the same name", path=path, rule="cases")
         return inputs
 
 
@@ -83,12 +107,14 @@ def load_prompt_set(folder: Path) -> PromptSet:
         errors.catch(_load, key, files, loader, loaded, ())
     if not files and not errors:
         errors.append(PromptError("holds no prompt", path=folder, hint="a prompt is a file NAME/1.0.0.j2"))
-    if errors:
+    lock = errors.catch(read_lock, folder)
+    labels = errors.catch(read_labels, folder)
+    if lock is None or labels is None or errors:
         raise PromptSetError(list({str(error): error for error in errors}.values()))
     versions: dict[str, list[PromptVersion]] = {}
     for key in files:
         versions.setdefault(key.split("@")[0], []).append(loaded[key])
-    return PromptSet(folder, versions)
+    return PromptSet(folder, versions, lock, labels)
 
 
 def _template_files(folder: Path) -> tuple[dict[str, Path], list[PromptError]]:
@@ -118,7 +144,7 @@ def _load(
         return loaded[key]
     path = files[key]
     if key in within:
-        raise PromptError(f"uses is circular: {' -> '.join([*within, key])}", path=path)
+        raise PromptError(f"uses is circular: {' -> '.join([*within, key])}", path=path, rule="uses")
     for target in loader.uses(path, files):
         _load(target, files, loader, loaded, (*within, key))
     name, _, version = key.partition("@")

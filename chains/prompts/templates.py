@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Template, TemplateSyntaxError, nodes
+from jinja2 import Template, TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from chains.errors import PromptError
@@ -27,6 +28,8 @@ class Templates:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._partials: dict[str, str] = {}
+        self._trees: dict[str, nodes.Template] = {}
+        self._names: dict[str, frozenset[str]] = {}
         self._environment: ImmutableSandboxedEnvironment = create_environment(self._partials)
 
     def load_partials(self) -> list[PromptError]:
@@ -50,15 +53,15 @@ class Templates:
         offset = section.line - 1
         tree = self._parse(section.text, path, offset)
         self._include_all(tree, path, offset, (), partials)
-        errors = ErrorList(wrong_names(tree, section.text, path, offset, inputs))
+        names = meta.find_undeclared_variables(tree)
+        errors = ErrorList(wrong_names(names, tree, section.text, path, offset, inputs))
         for name, text in partials.items():
-            file = self._root / name
-            errors += wrong_names(self._parse(text, file, 0), text, file, 0, inputs)
+            errors += wrong_names(self._names[name], self._trees[name], text, self._root / name, 0, inputs)
         errors.check()
         for name in partials:
             _compiled(self._environment.get_template, name, path=self._root / name, line=1)
         filename = f"{path}:{section.role}:{section.line}"
-        template = _compiled(self._template, section.text, filename, path=path, line=section.line)
+        template = _compiled(partial(self._template, tree), filename, path=path, line=section.line)
         return CompiledSection(section.role, template, section.line)
 
     def _read_partial(self, path: Path) -> str:
@@ -85,7 +88,10 @@ class Templates:
             return
         partials[name] = self._partials[name]
         file = self._root / name
-        self._include_all(self._parse(partials[name], file, 0), file, 0, (*within, name), partials)
+        if name not in self._trees:
+            self._trees[name] = self._parse(partials[name], file, 0)
+            self._names[name] = frozenset(meta.find_undeclared_variables(self._trees[name]))
+        self._include_all(self._trees[name], file, 0, (*within, name), partials)
 
     def _include_all(
         self, tree: nodes.Template, path: Path, offset: int, within: tuple[str, ...], partials: dict[str, str]
@@ -107,9 +113,9 @@ class Templates:
         except ValueError as error:  # Python refuses to read whole numbers of thousands of digits
             raise PromptError("a number is too large", path=path, line=offset + 1) from error
 
-    def _template(self, text: str, filename: str) -> Template:
+    def _template(self, tree: nodes.Template, filename: str) -> Template:
         environment = self._environment
-        code = environment.compile(text, filename=filename)
+        code = environment.compile(tree, filename=filename)
         return environment.template_class.from_code(environment, code, environment.make_globals(None))
 
 

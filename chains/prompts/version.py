@@ -16,9 +16,10 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from chains.errors import FieldError, PromptRenderError
 from chains.prompts.budget import BUDGET, Budget, LimitExceeded
-from chains.prompts.parameters import FrontMatter, ModelParameters
+from chains.prompts.parameters import Example, FrontMatter, ModelParameters
+from chains.prompts.source import Source
 
-__all__ = ["CompiledSection", "PromptVersion"]
+__all__ = ["CompiledSection", "Ingredients", "PromptVersion"]
 
 _MESSAGES: Mapping[str, type[BaseMessage]] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
 
@@ -30,6 +31,22 @@ class CompiledSection:
     role: str
     template: Template
     line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ingredients:
+    """What a version was made from, for whoever compares or releases it.
+
+    source    the template file, split but not rendered
+    partials  the text of every partial that it includes, also those that partials include, by `partials/NAME.j2`
+    examples  the few-shot pairs as they stand in their file
+    files     the digest of every other file that shapes it, by its path below the prompt folder
+    """
+
+    source: Source
+    partials: Mapping[str, str]
+    examples: tuple[Example, ...]
+    files: Mapping[str, str]
 
 
 class PromptVersion(Runnable[dict[str, Any], ChatPromptValue]):
@@ -47,7 +64,7 @@ class PromptVersion(Runnable[dict[str, Any], ChatPromptValue]):
         name: str,
         version: str,
         digest: str,
-        path: Path,
+        ingredients: Ingredients,
         front_matter: FrontMatter,
         output: Mapping[str, Any] | None,
         sections: Sequence[CompiledSection],
@@ -56,6 +73,7 @@ class PromptVersion(Runnable[dict[str, Any], ChatPromptValue]):
         self.name: str = name
         self.version = version
         self.digest = digest
+        self.ingredients = ingredients
         self.description = front_matter.description
         self.changelog = front_matter.changelog
         self.parameters: ModelParameters = front_matter.model
@@ -64,7 +82,7 @@ class PromptVersion(Runnable[dict[str, Any], ChatPromptValue]):
         self.uses = MappingProxyType(dict(uses))
         self.required = frozenset(name for name, schema in self.inputs.items() if "default" not in schema)
         self._defaults = {name: schema["default"] for name, schema in self.inputs.items() if "default" in schema}
-        self._path = path
+        self._path: Path = ingredients.source.path
         self._sections = tuple(sections)
         self._examples: tuple[tuple[type[BaseMessage], str], ...] = ()
 

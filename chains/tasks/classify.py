@@ -6,7 +6,7 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from pydantic import Field, StrictBool, field_validator
 
 from chains.answers import Ask, ask_for_object
-from chains.task import ClosedModel, Name, Parts, Task, TaskInput, TaskOutput, Text, Value, unique_names
+from chains.task import STRING, ClosedModel, Name, Parts, Task, TaskInput, TaskOutput, Text, Value, unique_names
 
 
 class Label(ClosedModel):
@@ -58,11 +58,18 @@ def _schema(request: ClassifyRequest) -> dict[str, Any]:
     }
 
 
+_LABEL = {"type": "object", "properties": {"name": STRING, "description": STRING}, "required": ["name", "description"]}
+
 task = Task(
     name="classify",
     summary="Assign a text to one or several of the given labels",
     input=ClassifyRequest,
     output=ClassifyOutput,
-    supplies=frozenset({"text", "labels", "multi_label"}),
+    supplies={
+        "text": STRING,
+        "labels": {"type": "array", "minItems": 2, "items": _LABEL},
+        "multi_label": {"type": "boolean"},
+    },
     compose=compose,
+    answer={"type": "object", "properties": {"label": STRING, "labels": {"type": "array", "items": STRING}}},
 )

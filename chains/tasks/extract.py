@@ -7,7 +7,7 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from pydantic import Field, field_validator
 
 from chains.answers import Ask, ask_for_object
-from chains.task import ClosedModel, Name, Parts, Task, TaskInput, TaskOutput, Text, Value, unique_names
+from chains.task import STRING, ClosedModel, Name, Parts, Task, TaskInput, TaskOutput, Text, Value, unique_names
 from chains.text import SpanFinder, StringIndexType, count_words
 
 _LEAST_BOUND = 8
@@ -102,11 +102,27 @@ def _ground(request: ExtractRequest, found: list[dict[str, str]]) -> ExtractOutp
     return ExtractOutput(entities=entities, ungrounded=list(ungrounded.values()))
 
 
+_TYPE = {"type": "object", "properties": {"name": STRING, "description": STRING}, "required": ["name", "description"]}
+
 task = Task(
     name="extract",
     summary="Extract entities of given types, with their places in the text",
     input=ExtractRequest,
     output=ExtractOutput,
-    supplies=frozenset({"text", "types"}),
+    supplies={"text": STRING, "types": {"type": "array", "minItems": 1, "items": _TYPE}},
     compose=compose,
+    answer={
+        "type": "object",
+        "properties": {
+            "entities": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"type": STRING, "text": STRING},
+                    "required": ["type", "text"],
+                },
+            }
+        },
+        "required": ["entities"],
+    },
 )

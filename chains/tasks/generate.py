@@ -6,7 +6,7 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from pydantic import Field, JsonValue, StrictInt
 
 from chains.answers import ask_for_text
-from chains.task import Parts, Task, TaskInput, TaskOutput, Text
+from chains.task import STRING, Parts, Task, TaskInput, TaskOutput, Text
 from chains.text import fit_words
 
 
@@ -45,6 +45,10 @@ task = Task(
     summary="Generate a text by an instruction, optionally from data",
     input=GenerateRequest,
     output=GenerateOutput,
-    supplies=frozenset({"instruction", "data", "max_words"}),
+    supplies={
+        "instruction": STRING,
+        "data": STRING,
+        "max_words": {"type": "integer", "minimum": 0, "maximum": 2000},
+    },
     compose=compose,
 )

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from chains.answers import ask_for_text
 from chains.errors import OutputTruncated
-from chains.task import Parts, Task, TaskInput, TaskOutput, Text
+from chains.task import STRING, Parts, Task, TaskInput, TaskOutput, Text
 
 
 class RewriteStyle(str, Enum):
@@ -65,6 +65,11 @@ task = Task(
     summary="Rewrite a text in another style or by an instruction",
     input=RewriteRequest,
     output=RewriteOutput,
-    supplies=frozenset({"text", "style", "instruction", "audience"}),
+    supplies={
+        "text": STRING,
+        "style": {"enum": ["", *(style.value for style in RewriteStyle)]},
+        "instruction": STRING,
+        "audience": STRING,
+    },
     compose=compose,
 )

@@ -6,7 +6,7 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from pydantic import Field, StrictInt
 
 from chains.answers import ask_for_text
-from chains.task import Parts, Task, TaskInput, TaskOutput, Text
+from chains.task import STRING, Parts, Task, TaskInput, TaskOutput, Text
 from chains.text import fit_words
 
 
@@ -58,6 +58,13 @@ task = Task(
     summary="Summarize a text",
     input=SummarizeRequest,
     output=SummarizeOutput,
-    supplies=frozenset({"text", "style", "max_words", "focus", "audience", "language"}),
+    supplies={
+        "text": STRING,
+        "style": {"enum": [style.value for style in SummaryStyle]},
+        "max_words": {"type": "integer", "minimum": 1, "maximum": 2000},
+        "focus": STRING,
+        "audience": STRING,
+        "language": STRING,
+    },
     compose=compose,
 )

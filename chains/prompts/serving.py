@@ -1,0 +1,143 @@
+"""Whether a prompt set may serve: nothing released was changed, every label leads to a released version that fits its
+task, and every golden case renders."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from semver import Version
+
+from chains.errors import PromptError, PromptRenderError, PromptSetError, UnknownPrompt
+from chains.prompts.contract import contract_problems
+from chains.prompts.error_list import ErrorList
+from chains.prompts.labels import CANARY, LABELS, PRODUCTION, label_line
+from chains.prompts.lock import LOCK
+from chains.prompts.registry import PromptSet, load_prompt_set
+from chains.prompts.version import PromptVersion
+from chains.task import Task
+
+__all__ = ["case_problems", "label_problems", "load_served_set", "lock_problems", "serving_problems"]
+
+
+def load_served_set(folder: Path, tasks: Mapping[str, Task[Any, Any]]) -> PromptSet:
+    """Load a prompt folder that is to serve these tasks. Raises PromptSetError, which lists all that forbids it."""
+    prompts = load_prompt_set(folder)
+    problems = serving_problems(prompts, tasks)
+    if problems:
+        raise PromptSetError(problems)
+    return prompts
+
+
+def serving_problems(prompts: PromptSet, tasks: Mapping[str, Task[Any, Any]]) -> list[PromptError]:
+    """All that keeps the set from serving these tasks."""
+    return [*lock_problems(prompts), *label_problems(prompts, tasks), *case_problems(prompts)]
+
+
+def lock_problems(prompts: PromptSet) -> list[PromptError]:
+    """What was released and isn't any more what it was; an edited file is named with every version it would change."""
+    changed = [p for p in prompts if prompts.lock.versions.get(str(p), p.digest) != p.digest]
+    causes: dict[str, list[PromptVersion]] = {}
+    for prompt in changed:
+        for edited in _edited_files(prompts, prompt):
+            causes.setdefault(edited, []).append(prompt)
+    problems = [_edited(prompts, edited, concerned) for edited, concerned in sorted(causes.items())]
+    known = {str(prompt) for prompt in prompts}
+    for key in prompts.lock.versions:
+        if key not in known:
+            file = prompts.folder / f"{key.replace('@', '/')}.j2"
+            hint = f"git checkout -- {file}; to retire a version, delete its line too, once no label or prompt names it"
+            message = f"{key} was released, but its file is gone"
+            problems.append(PromptError(message, path=prompts.folder / LOCK, hint=hint, rule="edited-release"))
+    return problems
+
+
+def _edited_files(prompts: PromptSet, prompt: PromptVersion) -> list[str]:
+    """The files whose edit changed a released version; its own file where no other is known to have changed."""
+    own = prompt.ingredients.source.path.relative_to(prompts.folder).as_posix()
+    locked = prompts.lock.files
+    edited = [name for name, digest in prompt.ingredients.files.items() if locked.get(name, digest) != digest]
+    for helper in prompt.uses.values():
+        if prompts.lock.versions.get(str(helper), helper.digest) != helper.digest:
+            edited += _edited_files(prompts, helper)
+    return edited or [own]
+
+
+def _edited(prompts: PromptSet, file: str, concerned: list[PromptVersion]) -> PromptError:
+    path = prompts.folder / file
+    names = ", ".join(map(str, concerned))
+    if file.endswith(".j2") and not file.startswith("partials/"):
+        latest = Version.parse(prompts.versions(concerned[0].name)[-1].version)
+        following = f"{latest.finalize_version().bump_minor()}.j2"
+        instead = f"cp {path} {path.with_name(following)}"
+    else:
+        instead = f"cp {path} {path.with_name(_next_name(path))}, for a new version to use"
+    message = f"was edited after its release, which would change {names}"
+    hint = f"put the edit into a new file ({instead}), then undo it here: git checkout -- {path}"
+    return PromptError(message, path=path, hint=hint, rule="edited-release")
+
+
+def _next_name(path: Path) -> str:
+    """`grounding-2.j2` after `grounding-1.j2`."""
+    stem, dash, number = path.stem.rpartition("-")
+    if dash and number.isdecimal():
+        return f"{stem}-{int(number) + 1}{path.suffix}"
+    return f"{path.stem}-2{path.suffix}"
+
+
+def label_problems(prompts: PromptSet, tasks: Mapping[str, Task[Any, Any]]) -> list[PromptError]:
+    """Labels that lead nowhere or to a draft, labelled versions that don't fit their task, tasks without one."""
+    problems: list[PromptError] = []
+    for name, targets in prompts.labels.items():
+        for label, target in targets.items():
+            try:
+                prompt = prompts.get(name, target.version)
+            except UnknownPrompt as error:
+                problems.append(_label_problem(prompts, name, label, str(error), "labels.yaml names what exists"))
+                continue
+            if not prompts.is_released(prompt):
+                hint = f"release it first: copydesk prompts release {name} {prompt.version}"
+                problems.append(_label_problem(prompts, name, label, f"{prompt} is a draft", hint))
+            elif name in tasks:
+                problems += contract_problems(tasks[name], prompt)
+        if CANARY in targets and PRODUCTION not in targets:
+            message = "there is no production whose requests the canary could share"
+            problems.append(_label_problem(prompts, name, CANARY, message, "label a version production"))
+    return problems + [
+        PromptError(
+            f"no version serves the task {name}: there is no label {name}.{PRODUCTION}",
+            path=prompts.folder / LABELS,
+            hint=f"copydesk prompts promote {name} VERSION --initial",
+            rule="labels",
+        )
+        for name in tasks
+        if PRODUCTION not in prompts.labels.get(name, {})
+    ]
+
+
+def _label_problem(prompts: PromptSet, name: str, label: str, message: str, hint: str) -> PromptError:
+    path = prompts.folder / LABELS
+    line = label_line(path, name, label)
+    return PromptError(f"{name}.{label}: {message}", path=path, line=line, hint=hint, rule="labels")
+
+
+def case_problems(prompts: PromptSet) -> list[PromptError]:
+    """Golden cases that a version can't render. A case is for the versions whose inputs take it: a released version
+    is never blamed for a case that was written for a later one."""
+    errors = ErrorList()
+    for name in prompts.names:
+        cases = errors.catch(prompts.cases, name) or {}
+        for prompt in prompts.versions(name):
+            errors += _unrendered(prompt, cases)
+    return errors
+
+
+def _unrendered(prompt: PromptVersion, cases: Mapping[str, dict[str, Any]]) -> Iterator[PromptError]:
+    for case, inputs in cases.items():
+        if prompt.validate(inputs):
+            continue
+        try:
+            prompt.invoke(inputs)
+        except PromptRenderError as error:
+            yield PromptRenderError(
+                f"the case {case!r}: {error.message}", path=error.path, line=error.line, rule="case-failed"
+            )

@@ -35,13 +35,15 @@ check: $(TOOLS) ## Lint, types, layers, and the tests that start nothing
 	$(BIN)/mypy
 	$(BIN)/mypy $(wildcard tests bench)
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/copydesk prompts check
 	$(BIN)/python -m pytest -q -m "not e2e and not soak"
 
 openapi: $(TOOLS) ## Write openapi.json
 	$(BIN)/python -m app.openapi > openapi.json
 
-contract: openapi ## Write all that is generated: openapi.json and docs/errors.md
+contract: openapi ## Write all that is generated: openapi.json, docs/errors.md and docs/lint.md
 	$(BIN)/python -m app.error_page > docs/errors.md
+	$(BIN)/python -m chains.prompts.findings > docs/lint.md
 
 bench: $(TOOLS) ## Measure rendering, the chain's overhead, start-up and threads
 	@for script in $(wildcard bench/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done

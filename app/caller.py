@@ -1,8 +1,13 @@
 """Who is calling."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["ANONYMOUS", "Caller"]
+from fastapi import Request
+
+from app.problems import ProblemError
+
+__all__ = ["ANONYMOUS", "Caller", "needs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +20,13 @@ class Caller:
 
 ANONYMOUS = Caller(key_id="anonymous", scopes=frozenset({"tasks", "metrics", "prompts:read"}))
 """Whoever reaches a service that listens on loopback only and has no keys: somebody on this machine."""
+
+
+def needs(scope: str) -> Callable[[Request], None]:
+    """A dependency of operations: refuses callers whose key lacks the scope."""
+
+    def check(request: Request) -> None:
+        if scope not in request.scope["state"]["caller"].scopes:
+            raise ProblemError("scope_missing", f"This operation needs the scope {scope}, which your key doesn't have.")
+
+    return check

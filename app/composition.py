@@ -1,15 +1,16 @@
 """From settings to a runner: what the service, `copydesk run` and evaluations have in common."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import chains
 from app.settings import PromptSettings, Settings
 from chains.errors import ConfigurationError
-from chains.prompts import load_served_set
-from chains.runner import Runner
+from chains.prompts import PromptSet, load_served_set
+from chains.runner import DEFAULT_ROUTE, Runner
 from chains.tasks import load_tasks
 
-__all__ = ["build_runner", "prompt_folder"]
+__all__ = ["build_runner", "build_trial_runner", "prompt_folder"]
 
 
 def build_runner(settings: Settings) -> Runner:
@@ -24,6 +25,19 @@ def build_runner(settings: Settings) -> Runner:
         backends={name: backend.create(name) for name, backend in settings.backends.items()},
         routes=settings.route(),
         allow_drafts=settings.prompts.allow_drafts,
+    )
+
+
+def build_trial_runner(settings: Settings, prompts: PromptSet, route: Sequence[str]) -> Runner:
+    """A runner for trying single versions: of any set that can be loaded, drafts included, each named by its version;
+    labels count for nothing. Every task goes to the backends of `route`; only these are created."""
+    versions = {name: prompts.versions(name) for name in prompts.names}
+    return Runner(
+        tasks=load_tasks(),
+        prompts=PromptSet(prompts.folder, versions, prompts.lock),
+        backends={name: settings.backends[name].create(name) for name in route},
+        routes={DEFAULT_ROUTE: route},
+        allow_drafts=True,
     )
 
 

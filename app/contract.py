@@ -1,14 +1,38 @@
 """The shapes that only the HTTP contract has: what stands around a task's output."""
 
+from enum import Enum
 from functools import cache
 from typing import Any
 
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, Field, create_model, model_validator
+from pydantic_core import PydanticCustomError
 
 from chains.result import Attempt, PromptIdentity, TaskResult, Timing, Usage
-from chains.task import Task
+from chains.task import ClosedModel, Task
 
-__all__ = ["Health", "Meta", "Readiness", "TaskInfo", "TaskList", "response_model", "to_response"]
+__all__ = [
+    "BackendState",
+    "Health",
+    "Meta",
+    "PromptDetail",
+    "PromptInfo",
+    "PromptLabel",
+    "PromptList",
+    "PromptMessage",
+    "PromptParameters",
+    "PromptState",
+    "PromptVersionDetail",
+    "PromptVersionInfo",
+    "Readiness",
+    "RenderRequest",
+    "RenderResponse",
+    "Role",
+    "TaskInfo",
+    "TaskList",
+    "VersionStatus",
+    "response_model",
+    "to_response",
+]
 
 
 class Meta(BaseModel):
@@ -53,6 +77,100 @@ class Readiness(BaseModel):
     status: str = Field(description="`ready` while every task has a usable backend, else `unready`.")
     prompts: PromptState
     backends: list[BackendState]
+
+
+class VersionStatus(str, Enum):
+    RELEASED = "released"
+    DRAFT = "draft"
+
+
+class PromptLabel(BaseModel):
+    label: str = Field(description="`production` serves whoever names nothing, `canary` a share of them.")
+    version: str
+    percent: float | None = Field(default=None, description="The canary's share of production's requests.")
+
+
+class PromptVersionInfo(BaseModel):
+    version: str
+    digest: str = Field(description="`sha256:` and 64 hex digits over all that shapes the messages.")
+    status: VersionStatus = Field(description="A released version never changes; a draft may.")
+
+
+class PromptInfo(BaseModel):
+    name: str
+    description: str = Field(description="That of the version in production, else of the newest.")
+    labels: list[PromptLabel]
+    versions: list[PromptVersionInfo] = Field(description="The lowest version first.")
+
+
+class PromptList(BaseModel):
+    digest: str = Field(description="The digest of the whole set: it changes with any version, release or label.")
+    loaded_at: int = Field(
+        description="When this process began to serve the set, in epoch milliseconds.",
+        json_schema_extra={"format": "int64"},
+    )
+    last_error: str | None = Field(default=None, description="Why the last edited prompt set was refused.")
+    prompts: list[PromptInfo]
+
+
+class PromptParameters(BaseModel):
+    """How the model is asked."""
+
+    temperature: float
+    max_output_tokens: int
+    top_p: float | None = None
+    frequency_penalty: float | None = None
+    seed: int | None = Field(default=None, json_schema_extra={"format": "int64"})
+    stop: list[str]
+
+
+class PromptVersionDetail(PromptVersionInfo):
+    description: str
+    changelog: str
+    inputs: dict[str, Any] = Field(description="JSON Schema properties; one without a default is required.")
+    output: dict[str, Any] | None = Field(default=None, description="The JSON Schema of the answer.")
+    parameters: PromptParameters
+    uses: dict[str, str] = Field(description="The helper prompts that it pins, as NAME@VERSION.")
+
+
+class PromptDetail(BaseModel):
+    name: str
+    labels: list[PromptLabel]
+    versions: list[PromptVersionDetail] = Field(description="The lowest version first.")
+
+
+class RenderRequest(ClosedModel):
+    inputs: dict[str, Any] = Field(description="The prompt's inputs; what has a default may be left out.")
+    version: str | None = Field(default=None, max_length=100, description="The version to render.")
+    label: str | None = Field(
+        default=None, max_length=100, description="The label whose version to render; else it is production."
+    )
+
+    @model_validator(mode="after")
+    def _one_choice(self) -> "RenderRequest":
+        if self.version is not None and self.label is not None:
+            raise PydanticCustomError("version_and_label", "Send either version or label, not both")
+        return self
+
+
+class Role(str, Enum):
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class PromptMessage(BaseModel):
+    role: Role
+    content: str
+
+
+class RenderResponse(BaseModel):
+    messages: list[PromptMessage] = Field(description="What a model would read.")
+    tokens: int | None = Field(
+        default=None,
+        description="The tokens of the whole prompt; absent where no backend of the prompt's route can count them.",
+    )
+    prompt: PromptIdentity
 
 
 @cache

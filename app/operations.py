@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 
 from app.contract import BackendState, Health, PromptState, Readiness
 from app.error_page import errors_html
+from app.reload import PromptReloader
 from chains.errors import CopydeskError
 from chains.runner import Runner
 
@@ -21,8 +22,9 @@ PROBE_INTERVAL_S = 10.0
 class Probe:
     """Knows from a background probe which backends are usable, so that no readiness request ever asks one."""
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: Runner, reloader: PromptReloader) -> None:
         self._runner = runner
+        self._reloader = reloader
         self._errors: dict[str, CopydeskError | None] | None = None
 
     async def run(self) -> None:
@@ -46,7 +48,7 @@ class Probe:
         ready = all(usable.intersection(route) for route in self._runner.routes.values())
         return Readiness(
             status="ready" if ready else "unready",
-            prompts=PromptState(digest=self._runner.prompts.digest),
+            prompts=PromptState(digest=self._runner.prompts.digest, last_error=self._reloader.last_error),
             backends=[
                 BackendState(name=name, ready=name in usable, code=error.code if (error := errors.get(name)) else None)
                 for name in self._runner.backends

@@ -57,6 +57,13 @@ CODES: Mapping[str, ProblemCode] = {
             "Call the service as 127.0.0.1, localhost or [::1], without a proxy.",
         ),
         ProblemCode(
+            "scope_missing",
+            403,
+            "The key may not do this",
+            "The operation needs a scope that the caller's API key doesn't have; `detail` names it.",
+            "Use another key, or ask the operator for one with the scope.",
+        ),
+        ProblemCode(
             "not_found",
             404,
             "There is nothing here",
@@ -74,8 +81,8 @@ CODES: Mapping[str, ProblemCode] = {
             "prompt_unknown",
             404,
             "There is no such prompt",
-            "The request names a prompt or a version that this service doesn't have.",
-            "Use a version that exists, or none.",
+            "The request names a prompt, a version or a label that this service doesn't have, or doesn't serve.",
+            "Use one that exists: `detail` lists them, as does GET /v1/prompts. Or name none.",
         ),
         ProblemCode(
             "method_not_allowed",
@@ -197,6 +204,7 @@ PROBLEM_OF: Mapping[type[errors.CopydeskError], str] = {
     errors.ConfigurationError: "internal",
     errors.PromptError: "internal",
     errors.PromptSetError: "internal",
+    errors.StepRefused: "internal",
     errors.PromptRenderError: "prompt_render_failed",
     errors.NotFoundError: "not_found",
     errors.UnknownTask: "task_unknown",

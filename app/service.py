@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI, Request
@@ -17,6 +17,8 @@ from app.gate import Gate
 from app.openapi import describe
 from app.operations import Probe, operations_router
 from app.problems import CODES, ProblemError, problem_of_exception, problem_response
+from app.prompts import prompt_router
+from app.reload import PromptReloader
 from app.settings import Settings
 from app.tasks import task_router
 from chains.errors import CopydeskError
@@ -33,16 +35,19 @@ def create_app(settings: Settings) -> FastAPI:
     Raises ConfigurationError, PromptSetError or PromptError where it could not serve.
     """
     runner = build_runner(settings)
-    probe = Probe(runner)
+    reloader = PromptReloader(runner)
+    probe = Probe(runner, reloader)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await probe.look()
-        probing = asyncio.create_task(probe.run())
+        running = [asyncio.create_task(probe.run())]
+        if settings.prompts.reload:
+            running.append(asyncio.create_task(reloader.run()))
         yield
-        probing.cancel()
-        with suppress(asyncio.CancelledError):
-            await probing
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         await runner.aclose()
 
     app = FastAPIOffline(
@@ -54,6 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
     )
     app.include_router(task_router(runner))
+    app.include_router(prompt_router(runner, reloader))
     app.include_router(operations_router(probe))
     app.add_middleware(Gate, server=settings.server)
     _handle_errors(app, runner)

@@ -10,11 +10,11 @@ from starlette.responses import Response
 from app.contract import TaskInfo, TaskList, response_model, to_response
 from app.problems import MEDIA_TYPE, Problem
 from app.strict_json import StrictJsonRoute
-from chains.result import TaskResult
+from chains.result import PromptIdentity, TaskResult
 from chains.runner import Runner
 from chains.task import Task
 
-__all__ = ["task_router"]
+__all__ = ["prompt_words", "task_router"]
 
 _CLIENT_GONE = 499
 _PROBLEM = {"model": Problem, "content": {MEDIA_TYPE: {}}}
@@ -92,11 +92,15 @@ async def _hung_up(request: Request) -> None:
         pass
 
 
+def prompt_words(prompt: PromptIdentity) -> str:
+    """Which prompt answered, for the log line of its request."""
+    return f" prompt={prompt.name}@{prompt.version} digest={prompt.digest} label={prompt.label or '-'}"
+
+
 def _outcome(result: TaskResult[Any]) -> str:
-    usage, prompt = result.usage, result.prompt
+    usage = result.usage
     return (
-        f" prompt={prompt.name}@{prompt.version} digest={prompt.digest} label={prompt.label or '-'}"
-        f" backend={result.backend} model={result.model}"
+        f"{prompt_words(result.prompt)} backend={result.backend} model={result.model}"
         f" in={usage.input_tokens} cached={usage.cached_input_tokens} out={usage.output_tokens}"
         f" calls={usage.model_calls} model_ms={result.timing.model_ms}"
     )

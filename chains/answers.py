@@ -19,7 +19,7 @@ from chains.errors import OutputInvalid, OutputTruncated
 from chains.ledger import enter
 from chains.task import Parts
 
-__all__ = ["Answer", "Ask", "ask_for_object", "ask_for_text"]
+__all__ = ["Answer", "Ask", "ask_for_object", "ask_for_text", "response_format"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class _ObjectModel(Runnable[Ask, dict[str, Any]]):
 
     async def ainvoke(self, input: Ask, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
         prompt = await self._parts.prompt.ainvoke(dict(input.inputs), config)
-        constraint = {"response_format": _response_format(input.schema)}
+        constraint = {"response_format": response_format(input.schema)}
         validator = Draft202012Validator(dict(input.schema))
 
         message = await _call(self._parts, prompt, config, constraint)
@@ -127,7 +127,7 @@ def _is_finished(message: BaseMessage) -> bool:
     return message.response_metadata.get("finish_reason") != "length"
 
 
-def _response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
+def response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
     """OpenAI's form, which most servers understand; each backend translates it where its own differs."""
     return {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(schema), "strict": True}}
 

@@ -5,6 +5,7 @@ CopydeskError
 ├── PromptError                   a file under prompts/ is wrong: file, line, column
 │   └── PromptRenderError         a template could not be rendered (limit, type, undefined)
 ├── PromptSetError                a prompt folder has errors: all of them at once
+├── StepRefused                   a release, promotion or rollback is refused: every reason at once
 ├── NotFoundError                 something named in a request does not exist
 │   ├── UnknownTask
 │   └── UnknownPrompt
@@ -48,6 +49,8 @@ __all__ = [
     "PromptError",
     "PromptRenderError",
     "PromptSetError",
+    "Reason",
+    "StepRefused",
     "UnknownPrompt",
     "UnknownTask",
 ]
@@ -126,6 +129,30 @@ class PromptSetError(CopydeskError):
     def __init__(self, errors: Sequence[PromptError]) -> None:
         super().__init__("\n".join(str(error) for error in errors))
         self.errors = tuple(errors)
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What stands against a step: the check that failed, what was found, and what to do about it."""
+
+    check: str
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.remedy})"
+
+
+class StepRefused(CopydeskError):
+    """A release, a promotion or a rollback is refused, and nothing was written. `reasons` are all that stand
+    against it."""
+
+    code = "step_refused"
+
+    def __init__(self, step: str, reasons: Sequence[Reason]) -> None:
+        super().__init__("\n".join([f"{step}: refused", *(f"- {reason}" for reason in reasons)]))
+        self.step = step
+        self.reasons = tuple(reasons)
 
 
 class NotFoundError(CopydeskError):

@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 
 from chains.task import TaskOutput
 
-__all__ = ["Attempt", "PromptIdentity", "TaskResult", "Timing", "Usage"]
+__all__ = ["Attempt", "PromptIdentity", "RenderedPrompt", "TaskResult", "Timing", "Usage"]
 
 Out = TypeVar("Out", bound=TaskOutput)
 
@@ -19,6 +19,16 @@ class PromptIdentity:
     version: str
     digest: str
     label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPrompt:
+    """What a model would read: pairs of a role (`system`, `user`, `assistant`) and its text. `tokens` are those of
+    the whole prompt as the first backend of its route that can tell counts them; None where none can."""
+
+    messages: tuple[tuple[str, str], ...]
+    tokens: int | None
+    prompt: PromptIdentity
 
 
 @dataclass(frozen=True, slots=True)

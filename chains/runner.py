@@ -1,6 +1,7 @@
 """Runs tasks: picks the prompt version and the backend, runs the chain that was composed at start-up."""
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -8,16 +9,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 
-from chains.backends.configuration import Closes, Probes
-from chains.errors import BackendError, ConfigurationError, CopydeskError, DeadlineExceeded, UnknownPrompt, UnknownTask
+from chains.backends.configuration import Closes, CountsTokens, Probes
+from chains.errors import (
+    BackendError,
+    ConfigurationError,
+    CopydeskError,
+    DeadlineExceeded,
+    InvalidInput,
+    UnknownPrompt,
+    UnknownTask,
+)
 from chains.ledger import Ledger, open_ledger
 from chains.prompts import PRODUCTION, ModelParameters, PromptSet, PromptVersion, Selection, contract_problems, select
-from chains.result import Attempt, PromptIdentity, TaskResult, Timing
+from chains.result import Attempt, PromptIdentity, RenderedPrompt, TaskResult, Timing
 from chains.task import Parts, Task, TaskInput
 
 __all__ = ["DEFAULT_ROUTE", "Runner", "call_keywords"]
+
+_log = logging.getLogger("copydesk.runner")
+_ROLES = {"system": "system", "human": "user", "ai": "assistant"}
 
 DEFAULT_ROUTE = "default"
 """The route of every task that has none of its own."""
@@ -62,6 +75,7 @@ class Runner:
         self.backends = backends
         self.allow_drafts = allow_drafts
         self.routes = _checked_routes(tasks, backends, routes)
+        self._default_route = tuple(routes.get(DEFAULT_ROUTE, ()))
         self._edition = self._composed(prompts)
 
     @property
@@ -145,6 +159,47 @@ class Runner:
             if problems:
                 raise UnknownPrompt(f"{problems[0].message}. Name another version or a label.")
         return selection
+
+    async def render(
+        self, name: str, inputs: Mapping[str, Any], *, version: str | None = None, label: str | None = None
+    ) -> RenderedPrompt:
+        """What a model would read: one version of any prompt, or what a label serves, without the canary's dice.
+
+        Raises UnknownPrompt, InvalidInput where the prompt doesn't take the inputs (pointers begin at the inputs),
+        PromptRenderError where the template fails on them.
+        """
+        selection = self._named(name, version, label)
+        errors = selection.prompt.validate(inputs)
+        if errors:
+            raise InvalidInput(f"The prompt {selection.prompt} doesn't take these inputs. See errors.", errors)
+        messages = selection.prompt.invoke(dict(inputs)).to_messages()
+        return RenderedPrompt(
+            messages=tuple((_ROLES[message.type], str(message.text)) for message in messages),
+            tokens=await self._tokens(self.routes.get(name, self._default_route), messages),
+            prompt=_identity(selection),
+        )
+
+    def _named(self, name: str, version: str | None, label: str | None) -> Selection:
+        """The version of that name, else what the label serves, else what production serves."""
+        prompts = self.prompts
+        prompts.versions(name)
+        labels = prompts.labels.get(name, {})
+        if version is not None:
+            prompts.get(name, version)  # `select` would take a label too
+        elif label is not None and label not in labels:
+            known = f"Its labels are: {', '.join(labels)}." if labels else "It has no labels."
+            raise UnknownPrompt(f"The prompt {name!r} has no label {label!r}. {known}")
+        wanted = PRODUCTION if version is None and label is None else version or label
+        return select(prompts, name, wanted, allow_drafts=self.allow_drafts)
+
+    async def _tokens(self, route: Sequence[str], messages: list[BaseMessage]) -> int | None:
+        for backend in (self.backends[name] for name in route):
+            if isinstance(backend, CountsTokens):
+                try:
+                    return await backend.count_tokens(messages)
+                except BackendError as error:  # what is asked for is the messages: they don't depend on a server
+                    _log.warning("a prompt's tokens could not be counted: %s", error)
+        return None
 
     async def probe(self) -> dict[str, CopydeskError | None]:
         """Ask every backend whether it is usable; its error, or None. No model is asked anything."""

@@ -111,7 +111,7 @@ In = TypeVar("In", bound=TaskInput)
 Out = TypeVar("Out", bound=TaskOutput)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Task(Generic[In, Out]):
     """One task.
 

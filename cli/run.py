@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from chains.result import TaskResult
     from chains.task import Task, TaskInput
 
-__all__ = ["request_from", "run"]
+__all__ = ["option_values", "read_text", "readable", "request_from", "run", "typed_value", "validated"]
 
 
 def run(
@@ -45,7 +45,7 @@ def run(
     if stdin is not None and (stdin, file) != ("-", "-"):
         raise typer.BadParameter(f"name the file with --file {stdin}" if stdin != "-" else "give --file or -, not both")
     settings = load_settings(config)
-    text = _read(file)
+    text = read_text(file)
     from app.composition import build_runner
 
     logging.basicConfig(level=logging.WARNING, format="copydesk: %(message)s")
@@ -61,7 +61,7 @@ def run(
 
     with with_started_backends(settings) as started:
         result = asyncio.run(once(started))
-    print(_as_json(result) if as_json else _readable(result))
+    print(_as_json(result) if as_json else readable(result))
     if not as_json:
         print(_footer(result), file=sys.stderr)
 
@@ -73,22 +73,35 @@ def request_from(task: "Task[Any, Any]", text: str, options: Sequence[str]) -> "
     """
     fields = task.input.model_fields
     main = next(name for name, field in fields.items() if field.is_required())
-    values: dict[str, Any] = {main: text}
+    return validated(task, {main: text, **option_values(task, options)})
+
+
+def option_values(task: "Task[Any, Any]", options: Sequence[str]) -> dict[str, Any]:
+    """`key=value` options as fields of a task's input. Raises InvalidInput."""
+    fields = task.input.model_fields
+    main = next(name for name, field in fields.items() if field.is_required())
+    values = {}
     for entry in options:
         key, equals, value = entry.partition("=")
         if not equals or key not in fields:
             known = ", ".join(name for name in fields if name != main)
             raise InvalidInput(f"--option {entry}: give key=value, where key is one of {known}")
-        values[key] = _typed(fields[key].annotation, value)
+        values[key] = typed_value(fields[key].annotation, value)
+    return values
+
+
+def validated(task: "Task[Any, Any]", values: Mapping[str, Any]) -> "TaskInput":
+    """A task's input of these fields. Raises InvalidInput."""
     try:
-        request: TaskInput = task.input.model_validate(values)
+        request: TaskInput = task.input.model_validate(dict(values))
         return request
     except ValidationError as error:
         places = [FieldError("/" + "/".join(map(str, e["loc"])), e["type"], e["msg"]) for e in error.errors()]
         raise InvalidInput("\n".join(f"{place.pointer}: {place.message}" for place in places), places) from None
 
 
-def _typed(annotation: Any, value: str) -> Any:
+def typed_value(annotation: Any, value: str) -> Any:
+    """The text as it stands where the field takes it so, else as JSON where it is JSON."""
     try:
         TypeAdapter(annotation).validate_python(value, strict=True)
     except ValidationError:
@@ -99,7 +112,8 @@ def _typed(annotation: Any, value: str) -> Any:
     return value
 
 
-def _read(file: str) -> str:
+def read_text(file: str, option: str = "--file") -> str:
+    """A file as text; `-` is standard input. Raises ConfigurationError or InvalidInput, which name the option."""
     try:
         if file != "-":
             return Path(file).read_text(encoding="utf-8")
@@ -107,9 +121,9 @@ def _read(file: str) -> str:
             print("copydesk: reading the text from the terminal; end with Ctrl-D", file=sys.stderr)
         return sys.stdin.buffer.read().decode("utf-8")
     except OSError as error:
-        raise ConfigurationError(f"--file {file}: {error.strerror}") from error
+        raise ConfigurationError(f"{option} {file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise InvalidInput(f"--file {file}: not UTF-8: the byte at {error.start} begins no character") from error
+        raise InvalidInput(f"{option} {file}: not UTF-8: the byte at {error.start} begins no character") from error
 
 
 def _as_json(result: "TaskResult[Any]") -> str:
@@ -119,7 +133,7 @@ def _as_json(result: "TaskResult[Any]") -> str:
     return json.dumps({**output, "meta": meta}, ensure_ascii=False, indent=2)
 
 
-def _readable(result: "TaskResult[Any]") -> str:
+def readable(result: "TaskResult[Any]") -> str:
     """The text itself where the output is one, else every field as JSON."""
     output = result.output.model_dump(mode="json", exclude_none=True)
     texts = [value for value in output.values() if isinstance(value, str)]

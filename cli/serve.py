@@ -111,8 +111,9 @@ def _start_logging() -> None:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=True
     )
-    # uvicorn's own chatter about starting and stopping says nothing that our lines don't.
+    # What uvicorn says of starting and stopping, and watchfiles of every edit, our own lines say better.
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
 
 
 def _leave(*_: Any) -> None:

@@ -1,5 +1,6 @@
 """Datasets: cases with an input and what is expected, one JSON object a line."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from chains.errors import ConfigurationError
 from chains.task import Task, TaskInput
 
-__all__ = ["Case", "CaseInput", "load_dataset"]
+__all__ = ["Case", "CaseInput", "dataset_digest", "load_dataset"]
 
 
 class CaseInput(BaseModel):
@@ -53,3 +54,19 @@ def load_dataset(folder: Path) -> list[Case]:
                 raise ConfigurationError(f"{path}:{number}: the id {case.id!r} stands twice")
             cases[case.id] = case
     return list(cases.values())
+
+
+def dataset_digest(folder: Path) -> str:
+    """`sha256:` and 64 hex digits over the names and contents of a folder's `*.jsonl` files, by name; what else lies
+    there doesn't count. Raises ConfigurationError where there is none."""
+    paths = sorted(folder.glob("*.jsonl"))
+    if not paths:
+        raise ConfigurationError(f"{folder}: there is no dataset: no *.jsonl file")
+    digest = hashlib.sha256()
+    for path in paths:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
+        digest.update(f"{path.name}\0{len(content)}\0".encode() + content)
+    return f"sha256:{digest.hexdigest()}"

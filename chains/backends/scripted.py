@@ -13,6 +13,7 @@ Its tokens are words between white space; `fail` and `cut_off` rehearse what rea
 """
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator
 from enum import Enum
@@ -26,7 +27,7 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError, model_validator
 
-from chains.backends.configuration import BackendConfig
+from chains.backends.configuration import BackendConfig, ModelIdentity
 from chains.errors import (
     BackendError,
     BackendProtocolError,
@@ -38,6 +39,8 @@ from chains.errors import (
 from chains.strict_yaml import YamlError, load_yaml
 
 __all__ = ["Failure", "ScriptedAnswer", "ScriptedChatModel", "ScriptedConfig"]
+
+_MODEL = "script"
 
 
 class Failure(str, Enum):
@@ -84,8 +87,16 @@ class ScriptedConfig(BackendConfig):
 
     def create(self, name: str) -> BaseChatModel:
         """Raises ConfigurationError where the script cannot be read."""
-        script = self.answers if self.path is None else _read_script(self.path)
-        return ScriptedChatModel(backend=name, script=script)
+        return ScriptedChatModel(backend=name, script=self._script())
+
+    def identity(self) -> ModelIdentity:
+        """By the script, wherever it stands. Raises ConfigurationError where it cannot be read."""
+        script = [answer.model_dump(mode="json") for answer in self._script()]
+        canonical = json.dumps(script, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return ModelIdentity(self.kind, _MODEL, "sha256:" + hashlib.sha256(canonical.encode()).hexdigest())
+
+    def _script(self) -> tuple[ScriptedAnswer, ...]:
+        return self.answers if self.path is None else _read_script(self.path)
 
 
 def _read_script(path: Path) -> tuple[ScriptedAnswer, ...]:
@@ -173,4 +184,4 @@ def _usage(messages: list[BaseMessage], answer: ScriptedAnswer) -> UsageMetadata
 
 
 def _metadata(answer: ScriptedAnswer) -> dict[str, Any]:
-    return {"model_name": "script", "finish_reason": "length" if answer.cut_off else "stop"}
+    return {"model_name": _MODEL, "finish_reason": "length" if answer.cut_off else "stop"}

@@ -5,16 +5,21 @@ Each is returned with its file, so that the lock can tell which file was edited.
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 from pydantic import TypeAdapter, ValidationError
 
 from chains.errors import PromptError
 from chains.prompts.parameters import Example
 from chains.prompts.schemas import check_schema
-from chains.prompts.source import Source, read_text, read_yaml
+from chains.prompts.source import Source, read_text, read_yaml, real_path
+from chains.prompts.yaml_places import place_in_yaml
 
 __all__ = ["read_examples", "read_output"]
+
+_LARGEST_SCHEMA = 1 << 16
+
+_EXAMPLES = TypeAdapter(tuple[Example, ...])
 
 
 def read_output(
@@ -27,16 +32,20 @@ def read_output(
     if isinstance(output, str):
         file = _below(root, "schemas", output, path, line)
         text = read_text(file)
+        if len(text) > _LARGEST_SCHEMA:
+            message = f"{output} is longer than {_LARGEST_SCHEMA} characters"
+            raise PromptError(message, path=path, line=line, rule="limit")
         try:
-            schema = json.loads(text)
+            schema = json.loads(text, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
             raise PromptError(f"{output} is not JSON: {error}", path=path, line=line, rule="schema") from error
     if schema is not None or text:
-        try:
-            check_schema(schema, "output", path, line)
-        except RecursionError as error:
-            raise PromptError("output: nested too deeply", path=path, line=line, rule="schema") from error
+        check_schema(schema, "output", path, line)
     return schema, text, file
+
+
+def _no_constant(name: str) -> Never:
+    raise ValueError(f"{name} is no JSON value")
 
 
 def read_examples(root: Path, source: Source, name: str | None) -> tuple[tuple[Example, ...], Path | None]:
@@ -45,19 +54,20 @@ def read_examples(root: Path, source: Source, name: str | None) -> tuple[tuple[E
         return (), None
     file = _below(root, "", name, source.path, source.key_lines.get("examples"))
     try:
-        return TypeAdapter(tuple[Example, ...]).validate_python(read_yaml(file)), file
+        return _EXAMPLES.validate_python(read_yaml(file)), file
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
+        message = f"example {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        line, column = place_in_yaml(read_text(file), *first["loc"][:1])
         hint = "a list of {inputs, output}"
-        raise PromptError(f"example {place}: {first['msg']}", path=file, hint=hint, rule="examples") from error
+        raise PromptError(message, path=file, line=line, column=column, hint=hint, rule="examples") from error
 
 
 def _below(root: Path, folder: str, name: str, path: Path, line: int | None) -> Path:
     """A file that the front matter names. It must lie in the folder, also after links are followed."""
     within = root / folder
     try:
-        file = (within / name).resolve()
+        file = real_path(within / name)
         found = file.is_relative_to(within) and file.is_file()
     except (OSError, ValueError):  # a name that no file can have
         found = False

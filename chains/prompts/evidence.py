@@ -10,11 +10,20 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from chains.errors import PromptError
 from chains.prompts.lock import write_text
-from chains.prompts.source import read_text
+from chains.prompts.source import check_within, read_text
 
 __all__ = [
     "Baseline",
@@ -32,7 +41,7 @@ Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
 class _Closed(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Verdict(str, Enum):
@@ -77,7 +86,8 @@ class Basis(str, Enum):
 
 class Promotion(_Closed):
     """One promotion of the version. `previous` is what the label served before: a version, none for a new label;
-    `reason` is the author's, `overruled` what stood against it where it was forced."""
+    `reason` is the author's, `overruled` what stood against it where it was forced. One that was rolled back says
+    when, and is history: the next rollback doesn't count it."""
 
     label: str
     percent: float | None = None
@@ -87,6 +97,8 @@ class Promotion(_Closed):
     reason: str | None = None
     overruled: tuple[str, ...] = ()
     promoted_at: AwareDatetime
+    rolled_back_at: AwareDatetime | None = None
+    rollback_reason: str | None = None
 
 
 class EvidenceRecord(_Closed):
@@ -105,10 +117,10 @@ class EvidenceRecord(_Closed):
     model_digest: Digest | None = None
     suite: str | None = None
     dataset_digest: Digest | None = None
-    metrics: tuple[Metric, ...] = ()
+    metrics: Annotated[tuple[Metric, ...], FailFast()] = ()
     verdict: Verdict
     created_at: AwareDatetime
-    promotions: tuple[Promotion, ...] = ()
+    promotions: Annotated[tuple[Promotion, ...], FailFast()] = ()
 
     @model_validator(mode="after")
     def _complete(self) -> "EvidenceRecord":
@@ -134,6 +146,7 @@ def read_evidence(folder: Path, name: str, version: str) -> EvidenceRecord | Non
     path = evidence_path(folder, name, version)
     if not path.is_file():
         return None
+    check_within(folder, path)
     try:
         record = EvidenceRecord.model_validate_json(read_text(path))
     except ValidationError as error:

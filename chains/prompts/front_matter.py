@@ -36,7 +36,8 @@ def check_inputs(source: Source, inputs: Mapping[str, Any]) -> None:
     for name, schema in inputs.items():
         if not _INPUT.fullmatch(name) or name in _RESERVED:
             hint = "lower-case letters, digits and underscores, and no word of Jinja's"
-            errors.append(PromptError(f"inputs.{name}: not a possible name", path=path, line=line, column=1, hint=hint))
+            message = f"inputs.{name}: not a possible name"
+            errors.append(PromptError(message, path=path, line=line, column=1, hint=hint, rule="inputs"))
         before = len(errors)
         errors.catch(check_schema, schema, f"inputs.{name}", path, line)
         if len(errors) == before:
@@ -49,4 +50,5 @@ def _wrong_key(source: Source, item: Any) -> PromptError:
     key = str(item["loc"][0]) if item["loc"] else ""
     hint = f"the keys are {', '.join(FrontMatter.model_fields)}" if unknown and len(item["loc"]) == 1 else None
     message = f"{'.'.join(map(str, item['loc']))}: {'unknown key' if unknown else item['msg']}"
-    return PromptError(message, path=source.path, line=source.key_lines.get(key, 2), column=1, hint=hint)
+    line = source.key_lines.get(key, 2)
+    return PromptError(message, path=source.path, line=line, column=1, hint=hint, rule="front-matter")

@@ -19,7 +19,7 @@ from typing import Any
 from semver import Version
 
 from chains.errors import PromptError
-from chains.prompts.source import read_text, read_yaml
+from chains.prompts.source import check_within, read_text, read_yaml
 
 __all__ = [
     "CANARY",
@@ -65,6 +65,7 @@ def read_labels(folder: Path) -> Labels:
     path = folder / LABELS
     if not path.exists():
         return MappingProxyType({})
+    check_within(folder, path)
     entries = read_yaml(path)
     if entries is None:
         return MappingProxyType({})

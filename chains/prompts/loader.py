@@ -12,7 +12,7 @@ from chains.prompts.error_list import ErrorList
 from chains.prompts.front_matter import check_inputs, parse_front_matter
 from chains.prompts.lock import file_digest
 from chains.prompts.parameters import Example, FrontMatter
-from chains.prompts.source import Source, read_source
+from chains.prompts.source import Source, check_within, read_source
 from chains.prompts.templates import Templates
 from chains.prompts.version import Ingredients, PromptVersion
 
@@ -26,6 +26,8 @@ class Loader:
         self._root = root.resolve()
         self._sources: dict[Path, tuple[Source, FrontMatter]] = {}
         self._templates = Templates(self._root)
+        self._file_digests: dict[Path, str] = {}
+        self._examples: dict[str, tuple[tuple[Example, ...], Path | None]] = {}
 
     def load_partials(self) -> list[PromptError]:
         """Read and check all partials; return what is wrong with them."""
@@ -33,6 +35,7 @@ class Loader:
 
     def uses(self, path: Path, known: Mapping[str, Path]) -> tuple[str, ...]:
         """The helper prompts that a template pins, before anything else of it is loaded. Raises PromptError."""
+        check_within(self._root, path)
         source = read_source(path)
         front = parse_front_matter(source)
         self._sources[path] = source, front
@@ -59,29 +62,44 @@ class Loader:
             errors.catch(self._templates.compile, section, path, front.inputs, partials) for section in source.sections
         ]
         schema, text, schema_file = errors.catch(read_output, self._root, source, front.output) or (None, "", None)
-        examples, examples_file = errors.catch(read_examples, self._root, source, front.examples) or ((), None)
+        examples, examples_file = errors.catch(self._read_examples, source, front.examples) or ((), None)
         errors.check()
         files = [self._root / partial for partial in partials]
         files += [file for file in (schema_file, examples_file) if file is not None]
         uses = {alias: helpers[target] for alias, target in front.uses.items()}
+        compiled = [section for section in sections if section is not None]
         prompt = PromptVersion(
             name=name,
             version=version,
             digest=_digest(source, front, partials, text, examples, uses),
             ingredients=Ingredients(
-                source, MappingProxyType(partials), examples, MappingProxyType(self._digests(files))
+                source,
+                MappingProxyType(partials),
+                examples,
+                MappingProxyType(self._digests(files)),
+                frozenset().union(*(section.reads for section in compiled)),
             ),
             front_matter=front,
             output=schema,
-            sections=[section for section in sections if section is not None],
+            sections=compiled,
             uses=uses,
         )
         if examples:
             _add_examples(source, prompt, examples)
         return prompt
 
+    def _read_examples(self, source: Source, name: str | None) -> tuple[tuple[Example, ...], Path | None]:
+        """The examples of a file, which versions of a prompt share."""
+        key = name or ""
+        if key not in self._examples:
+            self._examples[key] = read_examples(self._root, source, name)
+        return self._examples[key]
+
     def _digests(self, files: Sequence[Path]) -> dict[str, str]:
-        return {file.relative_to(self._root).as_posix(): file_digest(file.read_bytes()) for file in files}
+        for file in files:
+            if file not in self._file_digests:
+                self._file_digests[file] = file_digest(file.read_bytes())
+        return {file.relative_to(self._root).as_posix(): self._file_digests[file] for file in files}
 
 
 def _add_examples(source: Source, prompt: PromptVersion, examples: Sequence[Example]) -> None:

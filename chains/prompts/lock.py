@@ -19,12 +19,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from chains.errors import PromptError
-from chains.prompts.source import read_yaml
+from chains.prompts.source import check_within, read_yaml
 
 __all__ = ["LOCK", "Lock", "file_digest", "read_lock", "write_text"]
 
 LOCK = "prompts.lock"
-_VERSION = re.compile(r"[A-Za-z][A-Za-z0-9_-]*@\d+\.\d+\.\d+\S*")
+_VERSION = re.compile(r"[A-Za-z][A-Za-z0-9_-]*@\d+\.\d+\.\d+[^\s@]*")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _HEADING = "# Written by `copydesk prompts release`: what was released, and may never change.\n"
 
@@ -51,6 +51,7 @@ def read_lock(folder: Path) -> Lock:
     path = folder / LOCK
     if not path.exists():
         return Lock()
+    check_within(folder, path)
     entries = read_yaml(path)
     hint = f"undo the edit; only `copydesk prompts release` writes it: git checkout -- {path}"
     if entries is None:

@@ -12,6 +12,8 @@ from chains.errors import PromptError
 
 __all__ = ["wrong_names"]
 
+_MOST_TOLD = 50
+
 
 def wrong_names(
     names: Set[str], tree: nodes.Template, text: str, path: Path, offset: int, inputs: Mapping[str, Any]
@@ -21,14 +23,33 @@ def wrong_names(
     `names` are those that the template doesn't make itself; `tree` is the parsed `text`, which begins after
     `offset` lines of the file.
     """
+    wrong = sorted(names - inputs.keys() - {"range"})
+    if not wrong:
+        return []
     errors = []
-    for name in sorted(names - inputs.keys() - {"range"}):
-        uses = (node.lineno for node in tree.find_all(nodes.Name) if node.name == name and node.ctx == "load")
-        at = min(uses, default=1)
+    first: dict[str, int] = {}
+    for node in tree.find_all(nodes.Name):
+        if node.ctx == "load":
+            first[node.name] = min(node.lineno, first.get(node.name, node.lineno))
+    lines = text.split("\n")
+    for name in wrong[:_MOST_TOLD]:
+        at = first.get(name, 1)
         near = difflib.get_close_matches(name, list(inputs), 1)
         known = f"did you mean {near[0]}?" if near else f"the inputs are {', '.join(inputs) or 'none'}"
-        column = _column(name, text.split("\n")[at - 1])
-        errors.append(PromptError(f"{name!r} is not an input", path=path, line=offset + at, column=column, hint=known))
+        column = _column(name, lines[at - 1])
+        errors.append(
+            PromptError(
+                f"{name!r} is not an input",
+                path=path,
+                line=offset + at,
+                column=column,
+                hint=known,
+                rule="undefined-variable",
+            )
+        )
+    if len(wrong) > _MOST_TOLD:
+        message = f"{len(wrong) - _MOST_TOLD} more names are not inputs"
+        errors.append(PromptError(message, path=path, rule="undefined-variable"))
     return errors
 
 

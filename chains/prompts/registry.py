@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,12 +17,15 @@ from chains.prompts.labels import Labels, read_labels
 from chains.prompts.loader import Loader
 from chains.prompts.lock import Lock, read_lock
 from chains.prompts.parameters import Case
-from chains.prompts.source import read_yaml
+from chains.prompts.source import check_within, read_text, read_yaml
 from chains.prompts.version import PromptVersion
+from chains.prompts.yaml_places import place_in_yaml
 
-__all__ = ["PromptSet", "load_prompt_set"]
+__all__ = ["PromptSet", "Reading", "load_prompt_set", "read_prompt_set"]
 
 _SHARED = frozenset({"partials", "schemas", "evidence"})
+_CASES = TypeAdapter(list[Case])
+_DEEPEST_USE = 20
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
@@ -82,23 +86,47 @@ class PromptSet:
         path = self.folder / name / "cases.yaml"
         if not path.is_file():
             return {}
+        check_within(self.folder, path)
         try:
-            cases = TypeAdapter(list[Case]).validate_python(read_yaml(path))
+            cases = _CASES.validate_python(read_yaml(path))
         except ValidationError as error:
-            place = ".".join(map(str, error.errors()[0]["loc"]))
-            message = f"{place}: not a list of {{name, inputs}}".lstrip(": ")
-            raise PromptError(message, path=path, rule="cases") from error
+            place = error.errors()[0]["loc"]
+            message = f"{'.'.join(map(str, place))}: not a list of {{name, inputs}}".lstrip(": ")
+            line, column = place_in_yaml(read_text(path), *place[:1])
+            raise PromptError(message, path=path, line=line, column=column, rule="cases") from error
         inputs = {case.name: case.inputs for case in cases}
         if len(inputs) < len(cases):
-            raise PromptError("two cases have the same name", path=path, rule="cases")
+            names = [case.name for case in cases]
+            second = next(number for number, name in enumerate(names) if name in names[:number])
+            line, column = place_in_yaml(read_text(path), second)
+            message = "two cases have the same name"
+            raise PromptError(message, path=path, line=line, column=column, rule="cases")
         return inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What could be loaded of a folder, all that is wrong with it, and the versions (`name@version`) that therefore
+    are missing. Where the lock or the labels are among the errors, `prompts` has none."""
+
+    prompts: PromptSet
+    errors: tuple[PromptError, ...]
+    missing: tuple[str, ...]
 
 
 def load_prompt_set(folder: Path) -> PromptSet:
     """Load a prompt folder. Raises PromptSetError, which lists everything that is wrong in it."""
+    reading = read_prompt_set(folder)
+    if reading.errors:
+        raise PromptSetError(reading.errors)
+    return reading.prompts
+
+
+def read_prompt_set(folder: Path) -> Reading:
+    """Load what can be loaded of a prompt folder. Raises PromptSetError where there is no such folder."""
     if not folder.is_dir():
         hint = "set prompts.dir, or start in a folder that has prompts/"
-        raise PromptSetError([PromptError("there is no such prompt folder", path=folder, hint=hint)])
+        raise PromptSetError([PromptError("there is no such prompt folder", path=folder, hint=hint, rule="file")])
     files, misnamed = _template_files(folder)
     loader = Loader(folder)
     errors = ErrorList([*misnamed, *loader.load_partials()])
@@ -106,32 +134,35 @@ def load_prompt_set(folder: Path) -> PromptSet:
     for key in files:
         errors.catch(_load, key, files, loader, loaded, ())
     if not files and not errors:
-        errors.append(PromptError("holds no prompt", path=folder, hint="a prompt is a file NAME/1.0.0.j2"))
+        hint = "a prompt is a file NAME/1.0.0.j2"
+        errors.append(PromptError("holds no prompt", path=folder, hint=hint, rule="file"))
     lock = errors.catch(read_lock, folder)
     labels = errors.catch(read_labels, folder)
-    if lock is None or labels is None or errors:
-        raise PromptSetError(list({str(error): error for error in errors}.values()))
     versions: dict[str, list[PromptVersion]] = {}
     for key in files:
-        versions.setdefault(key.split("@")[0], []).append(loaded[key])
-    return PromptSet(folder, versions, lock, labels)
+        if key in loaded:
+            versions.setdefault(key.split("@")[0], []).append(loaded[key])
+    prompts = PromptSet(folder, versions, lock or Lock(), labels or MappingProxyType({}))
+    told = {str(error): error for error in errors}
+    return Reading(prompts, tuple(told.values()), tuple(key for key in files if key not in loaded))
 
 
 def _template_files(folder: Path) -> tuple[dict[str, Path], list[PromptError]]:
     """`name@version` -> file, by name and then by version; and files whose name is no version."""
     files, errors = {}, []
-    for directory in sorted(path for path in folder.iterdir() if path.is_dir() and path.name not in _SHARED):
+    folders = (path for path in folder.iterdir() if path.is_dir() and path.name not in _SHARED)
+    for directory in sorted(path for path in folders if not path.name.startswith(".")):
         found = []
-        for path in sorted(directory.glob("*.j2")):
+        for path in sorted(directory.glob("[!.]*.j2")):  # hidden files are editors'
             if not _NAME.fullmatch(directory.name):
                 hint = "letters, digits, dash and underscore"
-                errors.append(PromptError("its folder is not a possible name of a prompt", path=path, hint=hint))
+                message = "its folder is not a possible name of a prompt"
+                errors.append(PromptError(message, path=path, hint=hint, rule="file"))
             elif Version.is_valid(path.stem):
                 found.append((Version.parse(path.stem), path))
             else:
-                errors.append(
-                    PromptError("its name is not a version", path=path, hint="MAJOR.MINOR.PATCH.j2: 1.0.0.j2")
-                )
+                hint = "MAJOR.MINOR.PATCH.j2: 1.0.0.j2"
+                errors.append(PromptError("its name is not a version", path=path, hint=hint, rule="file"))
         files.update({f"{directory.name}@{version}": path for version, path in sorted(found)})
     return files, errors
 
@@ -145,6 +176,8 @@ def _load(
     path = files[key]
     if key in within:
         raise PromptError(f"uses is circular: {' -> '.join([*within, key])}", path=path, rule="uses")
+    if len(within) > _DEEPEST_USE:
+        raise PromptError(f"is used more than {_DEEPEST_USE} prompts deep", path=path, rule="uses")
     for target in loader.uses(path, files):
         _load(target, files, loader, loaded, (*within, key))
     name, _, version = key.partition("@")

@@ -6,9 +6,11 @@ the characters that operators, filters and the output produce, and each is check
 """
 
 from collections.abc import Callable, Mapping, MutableMapping
+from io import StringIO
 from typing import Any
 
 from jinja2 import BaseLoader, StrictUndefined, Template, Undefined, nodes
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import SecurityError, TemplateNotFound
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -16,7 +18,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from chains.prompts.budget import BUDGET, Budget, LimitExceeded, bounded_number
 from chains.prompts.filters import FILTERS, INTERNAL_FILTERS, NAMED_BY_ARGUMENT, TESTS, bounded_range, printed
 
-__all__ = ["Refused", "create_environment"]
+__all__ = ["Refused", "create_environment", "generate"]
 
 _DEEPEST = 50
 
@@ -25,22 +27,26 @@ _METHODS: Mapping[type, frozenset[str]] = {
     dict: frozenset({"get", "items", "keys", "values"}),
     list: frozenset({"count", "index"}),
 }
-_NODES = (
-    nodes.Add | nodes.And | nodes.Assign | nodes.Call | nodes.Compare | nodes.Concat | nodes.CondExpr | nodes.Const
-    | nodes.Dict | nodes.Div | nodes.Filter | nodes.FloorDiv | nodes.For | nodes.Getattr | nodes.Getitem | nodes.If
-    | nodes.Include | nodes.Keyword | nodes.List | nodes.Mod | nodes.Mul | nodes.Name | nodes.Neg | nodes.Not
-    | nodes.Operand | nodes.Or | nodes.Output | nodes.Pair | nodes.Pos | nodes.Slice | nodes.Sub | nodes.Template
-    | nodes.TemplateData | nodes.Test | nodes.Tuple
-)  # fmt: skip
+_NODES = frozenset({
+    nodes.Add, nodes.And, nodes.Assign, nodes.Call, nodes.Compare, nodes.Concat, nodes.CondExpr, nodes.Const,
+    nodes.Dict, nodes.Div, nodes.Filter, nodes.FloorDiv, nodes.For, nodes.Getattr, nodes.Getitem, nodes.If,
+    nodes.Include, nodes.Keyword, nodes.List, nodes.Mod, nodes.Mul, nodes.Name, nodes.Neg, nodes.Not,
+    nodes.Operand, nodes.Or, nodes.Output, nodes.Pair, nodes.Pos, nodes.Slice, nodes.Sub, nodes.Template,
+    nodes.TemplateData, nodes.Test, nodes.Tuple,
+})  # fmt: skip
 
 
 class Refused(Exception):
-    """A construct that prompt templates may not use; `line` counts from 1 within the template's text."""
+    """A construct that prompt templates may not use.
 
-    def __init__(self, message: str, line: int) -> None:
+    `line` counts from 1 within the template's text; `word` stands in the tag that is meant, where one is known.
+    """
+
+    def __init__(self, message: str, line: int, word: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.line = line
+        self.word = word
 
 
 def create_environment(partials: Mapping[str, str]) -> ImmutableSandboxedEnvironment:
@@ -49,6 +55,16 @@ def create_environment(partials: Mapping[str, str]) -> ImmutableSandboxedEnviron
     Compiling a template raises Refused for a construct outside the subset, and Jinja's own TemplateSyntaxError.
     """
     return _Environment(_Partials(partials))
+
+
+def generate(tree: nodes.Template, filename: str) -> tuple[str, frozenset[str]]:
+    """The Python source of a parsed template, and the names that it reads and doesn't make itself."""
+    assert tree.environment is not None
+    source = StringIO()
+    # Jinja would look for constants to fold, which are few where every operator passes through the budget.
+    generator = _Generator(tree.environment, None, filename, source, optimized=False)
+    generator.visit(tree)
+    return source.getvalue(), frozenset(generator.undeclared)
 
 
 class _Partials(BaseLoader):
@@ -68,6 +84,19 @@ class _Template(Template):
         if shared and vars:  # an include: partials that include others twice each would double without a loop
             vars[BUDGET].iterate()
         return super().new_context(vars, shared, locals)
+
+
+class _Generator(CodeGenerator):
+    """Jinja's own, which also notes what a template reads and doesn't make, as `jinja2.meta` would find it."""
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.undeclared: set[str] = set()
+
+    def enter_frame(self, frame: Frame) -> None:
+        super().enter_frame(frame)
+        resolved = {name for action, name in frame.symbols.loads.values() if action == "resolve" and name is not None}
+        self.undeclared |= resolved - self.environment.globals.keys()
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -93,10 +122,7 @@ class _Environment(ImmutableSandboxedEnvironment):
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
         tree = super()._parse(source, name, filename)
-        for node in tree.iter_child_nodes():
-            _check(node)
-        _bound_loops(tree)
-        _bound_operators(tree)
+        tree.body = [_bound(node) for node in tree.body]
         return tree
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
@@ -145,24 +171,32 @@ def _size_of(operator: str, left: Any, right: Any) -> int:
     return sum(len(side) for side in (left, right) if isinstance(side, (str, list, tuple)))
 
 
-def _check(node: nodes.Node, depth: int = 0) -> None:
-    """Refuse what isn't in the subset, here and below."""
+def _bound(node: Any, depth: int = 0) -> Any:
+    """Refuse what isn't in the subset, here and below; return the node with all that loops, compares, cuts or joins
+    texts led through the budget."""
     if depth > _DEEPEST:
         raise Refused(f"nested more than {_DEEPEST} levels deep", node.lineno)
-    if not isinstance(node, _NODES):
+    kind = type(node)
+    if kind not in _NODES:
         line = node.lineno or next((below.lineno for below in node.find_all(nodes.Node) if below.lineno), 1)
-        raise Refused(f"{type(node).__name__} is not available in prompt templates", line)
-    if isinstance(node, (nodes.Name, nodes.Getattr)):
-        name = node.name if isinstance(node, nodes.Name) else node.attr
-        if name == "self" and isinstance(node, nodes.Name):
-            raise Refused("'self' is not available in prompt templates", node.lineno)
-        if name.startswith("_"):
-            raise Refused(f"{name!r} is not available: names may not begin with an underscore", node.lineno)
-    check = next((check for kind, check in _CHECKS.items() if isinstance(node, kind)), None)
-    if check is not None:
-        check(node)
-    for child in node.iter_child_nodes():
-        _check(child, depth + 1)
+        raise Refused(f"{kind.__name__} is not available in prompt templates", line, kind.__name__.lower())
+    if kind in _CHECKS:
+        _CHECKS[kind](node)
+    for field in node.fields:
+        value = getattr(node, field)
+        if isinstance(value, nodes.Node):
+            setattr(node, field, _bound(value, depth + 1))
+        elif isinstance(value, list):
+            value[:] = [_bound(item, depth + 1) if isinstance(item, nodes.Node) else item for item in value]
+    return _BOUNDS[kind](node) if kind in _BOUNDS else node
+
+
+def _check_name(node: Any) -> None:
+    name = node.name if isinstance(node, nodes.Name) else node.attr
+    if name == "self" and isinstance(node, nodes.Name):
+        raise Refused("'self' is not available in prompt templates", node.lineno, name)
+    if name.startswith("_"):
+        raise Refused(f"{name!r} is not available: names may not begin with an underscore", node.lineno, name)
 
 
 def _check_constant(node: Any) -> None:
@@ -179,7 +213,9 @@ def _check_filter(node: Any) -> None:
         return
     named = node.args[position]
     if not isinstance(named, nodes.Const) or named.value not in names:
-        raise Refused(f"{node.name} takes one of these literal names: {', '.join(sorted(names))}", node.lineno)
+        raise Refused(
+            f"{node.name} takes one of these literal names: {', '.join(sorted(names))}", node.lineno, node.name
+        )
 
 
 def _check_test(node: Any) -> None:
@@ -188,7 +224,7 @@ def _check_test(node: Any) -> None:
 
 def _check_named(node: Any, kind: str, known: Mapping[str, Any]) -> None:
     if node.name not in known:
-        raise Refused(f"there is no {kind} {node.name!r}; there are {', '.join(sorted(known))}", node.lineno)
+        raise Refused(f"there is no {kind} {node.name!r}; there are {', '.join(sorted(known))}", node.lineno, node.name)
     _check_arguments(node)
 
 
@@ -199,14 +235,16 @@ def _check_arguments(node: Any) -> None:
 
 def _check_loop(node: Any) -> None:
     if node.recursive:
-        raise Refused("a loop may not be recursive", node.lineno)
+        raise Refused("a loop may not be recursive", node.lineno, "recursive")
 
 
 def _check_include(node: Any) -> None:
     if not isinstance(node.template, nodes.Const) or not isinstance(node.template.value, str):
-        raise Refused('a partial is included by its literal name: {% include "partials/NAME.j2" %}', node.lineno)
+        raise Refused(
+            'a partial is included by its literal name: {% include "partials/NAME.j2" %}', node.lineno, "include"
+        )
     if node.ignore_missing or not node.with_context:
-        raise Refused("an include takes neither `ignore missing` nor `without context`", node.lineno)
+        raise Refused("an include takes neither `ignore missing` nor `without context`", node.lineno, "include")
 
 
 def _check_call(node: Any) -> None:
@@ -222,38 +260,39 @@ _CHECKS: Mapping[type[nodes.Node], Callable[[Any], None]] = {
     nodes.Const: _check_constant,
     nodes.Filter: _check_filter,
     nodes.For: _check_loop,
+    nodes.Getattr: _check_name,
     nodes.Include: _check_include,
+    nodes.Name: _check_name,
     nodes.Test: _check_test,
 }
 
 
-def _bound_loops(tree: nodes.Template) -> None:
-    """Let every loop, and all that compares or cuts texts, pass through the budget; `~` follows below."""
-    for loop in tree.find_all(nodes.For):
-        loop.iter = _through("_iterate", loop.iter)
-    for operand in tree.find_all(nodes.Operand):
-        operand.expr = _through("_read", operand.expr)
-    for item in tree.find_all(nodes.Getitem):
-        if isinstance(item.arg, nodes.Slice):
-            item.node = _through("_read", item.node)
+def _bound_loop(node: Any) -> Any:
+    node.iter = _through("_iterate", node.iter)
+    return node
 
 
-def _bound_operators(node: nodes.Node) -> None:
-    for field, value in node.iter_fields():
-        if isinstance(value, nodes.Node):
-            _bound_operators(value)
-            setattr(node, field, _bounded_operator(value))
-        elif isinstance(value, list):
-            for item in value:
-                if isinstance(item, nodes.Node):
-                    _bound_operators(item)
-            setattr(node, field, [_bounded_operator(item) for item in value])
+def _bound_operand(node: Any) -> Any:
+    node.expr = _through("_read", node.expr)
+    return node
 
 
-def _bounded_operator(node: Any) -> Any:
-    if not isinstance(node, nodes.Concat):
-        return node
+def _bound_item(node: Any) -> Any:
+    if isinstance(node.arg, nodes.Slice):
+        node.node = _through("_read", node.node)
+    return node
+
+
+def _bound_concat(node: Any) -> Any:
     return _through("_concat", nodes.List(node.nodes, lineno=node.lineno))
+
+
+_BOUNDS: Mapping[type[nodes.Node], Callable[[Any], Any]] = {
+    nodes.Concat: _bound_concat,
+    nodes.For: _bound_loop,
+    nodes.Getitem: _bound_item,
+    nodes.Operand: _bound_operand,
+}
 
 
 def _through(name: str, node: Any) -> nodes.Filter:

@@ -1,13 +1,14 @@
 """Whether a prompt set may serve: nothing released was changed, every label leads to a released version that fits its
 task, and every golden case renders."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from semver import Version
 
-from chains.errors import PromptError, PromptRenderError, PromptSetError, UnknownPrompt
+from chains.errors import PromptError, PromptSetError, UnknownPrompt
+from chains.prompts.cases import run_cases
 from chains.prompts.contract import contract_problems
 from chains.prompts.error_list import ErrorList
 from chains.prompts.labels import CANARY, LABELS, PRODUCTION, label_line
@@ -33,15 +34,18 @@ def serving_problems(prompts: PromptSet, tasks: Mapping[str, Task[Any, Any]]) ->
     return [*lock_problems(prompts), *label_problems(prompts, tasks), *case_problems(prompts)]
 
 
-def lock_problems(prompts: PromptSet) -> list[PromptError]:
-    """What was released and isn't any more what it was; an edited file is named with every version it would change."""
+def lock_problems(prompts: PromptSet, missing: Collection[str] = ()) -> list[PromptError]:
+    """What was released and isn't any more what it was; an edited file is named with every version it would change.
+
+    `missing` are versions (`name@version`) that couldn't be loaded, which isn't told here.
+    """
     changed = [p for p in prompts if prompts.lock.versions.get(str(p), p.digest) != p.digest]
     causes: dict[str, list[PromptVersion]] = {}
     for prompt in changed:
         for edited in _edited_files(prompts, prompt):
             causes.setdefault(edited, []).append(prompt)
     problems = [_edited(prompts, edited, concerned) for edited, concerned in sorted(causes.items())]
-    known = {str(prompt) for prompt in prompts}
+    known = {*missing, *map(str, prompts)}
     for key in prompts.lock.versions:
         if key not in known:
             file = prompts.folder / f"{key.replace('@', '/')}.j2"
@@ -127,17 +131,5 @@ def case_problems(prompts: PromptSet) -> list[PromptError]:
     for name in prompts.names:
         cases = errors.catch(prompts.cases, name) or {}
         for prompt in prompts.versions(name):
-            errors += _unrendered(prompt, cases)
+            errors += [run.error for run in run_cases(prompt, cases) if run.error is not None]
     return errors
-
-
-def _unrendered(prompt: PromptVersion, cases: Mapping[str, dict[str, Any]]) -> Iterator[PromptError]:
-    for case, inputs in cases.items():
-        if prompt.validate(inputs):
-            continue
-        try:
-            prompt.invoke(inputs)
-        except PromptRenderError as error:
-            yield PromptRenderError(
-                f"the case {case!r}: {error.message}", path=error.path, line=error.line, rule="case-failed"
-            )

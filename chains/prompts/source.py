@@ -13,6 +13,8 @@ A role opens only at a line that is exactly `system:`, `user:` or `assistant:`; 
 text is all that stands between its role line and the next, without the last line break; nothing else is trimmed.
 """
 
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +22,23 @@ from typing import Any
 from chains.errors import PromptError
 from chains.strict_yaml import YamlError, load_yaml
 
-__all__ = ["ROLES", "Section", "Source", "has_role_line", "read_source", "read_text", "read_yaml", "unescaped"]
+__all__ = [
+    "ROLES",
+    "Section",
+    "Source",
+    "check_within",
+    "has_role_line",
+    "read_source",
+    "read_text",
+    "read_yaml",
+    "real_path",
+    "unescaped",
+]
 
 ROLES = ("system", "user", "assistant")
 _FENCE = "---"
-_LARGEST_FILE = 1 << 20
+_LARGEST_FILE = 1 << 18
+_MOST_SECTIONS = 100
 _LARGEST_FRONT_MATTER = 1 << 16
 
 
@@ -48,26 +62,43 @@ class Source:
     sections: tuple[Section, ...]
 
 
+def real_path(path: Path) -> Path:
+    """Where a path leads once all links are followed. Links that go in circles lead to themselves."""
+    return Path(os.path.realpath(path))
+
+
+def check_within(folder: Path, path: Path) -> None:
+    """Raise PromptError where a link leads the path out of the prompt folder."""
+    if not real_path(path).is_relative_to(real_path(folder)):
+        hint = "copy the file instead of linking to it"
+        raise PromptError("leads out of the prompt folder", path=path, hint=hint, rule="file")
+
+
 def read_text(path: Path) -> str:
     """A file of the prompt folder as text. Raises PromptError where it isn't plain UTF-8 of a sane size."""
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise PromptError(f"the file is larger than {_LARGEST_FILE} bytes", path=path)
+        status = path.stat()
+        if stat.S_ISFIFO(status.st_mode) or stat.S_ISCHR(status.st_mode):  # these never end
+            raise PromptError("is no file", path=path, rule="file")
+        if status.st_size > _LARGEST_FILE:
+            raise PromptError(f"the file is larger than {_LARGEST_FILE} bytes", path=path, rule="limit")
         raw = path.read_bytes()
     except OSError as error:
-        raise PromptError(f"cannot be read: {error.strerror}", path=path) from error
+        raise PromptError(f"cannot be read: {error.strerror}", path=path, rule="file") from error
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise PromptError(
-            f"not UTF-8 at byte {error.start}", path=path, line=line, hint="save the file as UTF-8"
+            f"not UTF-8 at byte {error.start}", path=path, line=line, hint="save the file as UTF-8", rule="file"
         ) from error
     if text.startswith("\ufeff"):
-        raise PromptError("begins with a byte order mark", path=path, line=1, hint="save the file without it")
+        hint = "save the file without it"
+        raise PromptError("begins with a byte order mark", path=path, line=1, hint=hint, rule="file")
     if "\r" in text:
         line = text.count("\n", 0, text.index("\r")) + 1
-        raise PromptError("has a carriage return", path=path, line=line, hint="save the file with LF line ends")
+        hint = "save the file with LF line ends"
+        raise PromptError("has a carriage return", path=path, line=line, hint=hint, rule="file")
     return text
 
 
@@ -76,30 +107,33 @@ def read_yaml(path: Path) -> Any:
     try:
         return load_yaml(read_text(path))
     except YamlError as error:
-        raise PromptError(error.message, path=path, line=error.line, column=error.column) from error
+        raise PromptError(error.message, path=path, line=error.line, column=error.column, rule="yaml") from error
 
 
 def read_source(path: Path) -> Source:
     """Read and split a template file. Raises PromptError with file and line."""
     lines = read_text(path).split("\n")
     if lines[0] != _FENCE:
-        raise PromptError("does not begin with front matter", path=path, line=1, hint="the first line must be ---")
+        hint = "the first line must be ---"
+        raise PromptError("does not begin with front matter", path=path, line=1, hint=hint, rule="front-matter")
     try:
         end = lines.index(_FENCE, 1)
     except ValueError:
-        raise PromptError("the front matter has no end", path=path, line=1, hint="close it with a line ---") from None
+        hint = "close it with a line ---"
+        raise PromptError("the front matter has no end", path=path, line=1, hint=hint, rule="front-matter") from None
     text = "\n".join(lines[1:end])
     if len(text) > _LARGEST_FRONT_MATTER:
-        raise PromptError(f"the front matter is longer than {_LARGEST_FRONT_MATTER} characters", path=path, line=1)
+        message = f"the front matter is longer than {_LARGEST_FRONT_MATTER} characters"
+        raise PromptError(message, path=path, line=1, rule="limit")
     try:
         front_matter = load_yaml(text)
     except YamlError as error:
-        raise PromptError(error.message, path=path, line=error.line + 1, column=error.column) from error
+        line = error.line + 1
+        raise PromptError(error.message, path=path, line=line, column=error.column, rule="yaml") from error
     if not isinstance(front_matter, dict):
-        raise PromptError("the front matter is not a mapping", path=path, line=2)
-    key_lines = {
-        key: number for number, line in enumerate(lines[1:end], 2) for key in front_matter if line.startswith(f"{key}:")
-    }
+        raise PromptError("the front matter is not a mapping", path=path, line=2, rule="front-matter")
+    starts = ((line.partition(":")[0], number) for number, line in enumerate(lines[1:end], 2))
+    key_lines = {key: number for key, number in starts if key in front_matter}
     body = lines[end + 1 :]
     return Source(path, front_matter, key_lines, "\n".join(body), _split(path, body, first_line=end + 2))
 
@@ -119,7 +153,11 @@ def _split(path: Path, body: list[str], first_line: int) -> tuple[Section, ...]:
     stray = next((number for number, line in enumerate(before) if line.strip()), None)
     if stray is not None:
         hint = "a line that is exactly system:, user: or assistant: opens a section"
-        raise PromptError("text before the first role", path=path, line=first_line + stray, column=1, hint=hint)
+        line = first_line + stray
+        raise PromptError("text before the first role", path=path, line=line, column=1, hint=hint, rule="role")
+    if len(starts) > _MOST_SECTIONS:
+        line = first_line + starts[_MOST_SECTIONS][0]
+        raise PromptError(f"more than {_MOST_SECTIONS} sections", path=path, line=line, column=1, rule="limit")
     sections = []
     ends = [*(number for number, _ in starts[1:]), len(body)]
     for (start, role), end in zip(starts, ends, strict=False):
@@ -127,7 +165,8 @@ def _split(path: Path, body: list[str], first_line: int) -> tuple[Section, ...]:
         if end == len(body):
             text = text.removesuffix("\n")
         if not text.strip():
-            raise PromptError(f"the {role} section is empty", path=path, line=first_line + start, column=1)
+            line = first_line + start
+            raise PromptError(f"the {role} section is empty", path=path, line=line, column=1, rule="role")
         sections.append(Section(role, text, first_line + start + 1))
     _check_order(path, sections, first_line)
     return tuple(sections)
@@ -142,6 +181,7 @@ def unescaped(text: str) -> str:
 def _check_order(path: Path, sections: list[Section], first_line: int) -> None:
     late = next((s for number, s in enumerate(sections) if s.role == "system" and number > 0), None)
     if late is not None:
-        raise PromptError("a system section must be the first", path=path, line=late.line - 1, column=1)
+        line = late.line - 1
+        raise PromptError("a system section must be the first", path=path, line=line, column=1, rule="role")
     if not sections or sections[-1].role != "user":
-        raise PromptError("the last section must be user:", path=path, line=first_line)
+        raise PromptError("the last section must be user:", path=path, line=first_line, rule="role")

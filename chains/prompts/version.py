@@ -3,13 +3,13 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from jinja2 import Template
 from jinja2.exceptions import TemplateError
-from jsonschema import Draft202012Validator
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langchain_core.prompt_values import ChatPromptValue
 from langchain_core.runnables import Runnable, RunnableConfig
@@ -17,6 +17,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from chains.errors import FieldError, PromptRenderError
 from chains.prompts.budget import BUDGET, Budget, LimitExceeded
 from chains.prompts.parameters import Example, FrontMatter, ModelParameters
+from chains.prompts.schemas import PatternTooSlow, SchemaValidator
 from chains.prompts.source import Source
 
 __all__ = ["CompiledSection", "Ingredients", "PromptVersion"]
@@ -26,11 +27,13 @@ _MESSAGES: Mapping[str, type[BaseMessage]] = {"system": SystemMessage, "user": H
 
 @dataclass(frozen=True, slots=True)
 class CompiledSection:
-    """One role's template. `line` is where its text begins in the file."""
+    """One role's template. `line` is where its text begins in the file; `reads` names what it and its partials take
+    from the inputs."""
 
     role: str
     template: Template
     line: int
+    reads: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,14 @@ class Ingredients:
     partials  the text of every partial that it includes, also those that partials include, by `partials/NAME.j2`
     examples  the few-shot pairs as they stand in their file
     files     the digest of every other file that shapes it, by its path below the prompt folder
+    reads     the names that its sections and partials take from the inputs
     """
 
     source: Source
     partials: Mapping[str, str]
     examples: tuple[Example, ...]
     files: Mapping[str, str]
+    reads: frozenset[str]
 
 
 class PromptVersion(Runnable[dict[str, Any], ChatPromptValue]):
@@ -91,7 +96,8 @@ class PromptVersion(Runnable[dict[str, Any], ChatPromptValue]):
         values = {**self._defaults, **input}
         missing = self.required - values.keys()
         if missing:
-            raise PromptRenderError(f"the prompt {self} needs the inputs {', '.join(sorted(missing))}", path=self._path)
+            message = f"the prompt {self} needs the inputs {', '.join(sorted(missing))}"
+            raise PromptRenderError(message, path=self._path, rule="case-failed")
         budget = Budget()
         values[BUDGET] = budget
         messages: list[BaseMessage] = []
@@ -108,16 +114,23 @@ class PromptVersion(Runnable[dict[str, Any], ChatPromptValue]):
 
     def validate(self, inputs: Mapping[str, Any]) -> list[FieldError]:
         """What is wrong with inputs that don't come from a typed task, by JSON pointer."""
+        try:
+            return [
+                FieldError(_pointer(error.absolute_path), str(error.validator), error.message)
+                for error in self._validator.iter_errors(dict(inputs))
+            ]
+        except PatternTooSlow as error:
+            return [FieldError("", "pattern", str(error))]
+
+    @cached_property
+    def _validator(self) -> Any:
         schema = {
             "type": "object",
             "properties": dict(self.inputs),
             "required": sorted(self.required),
             "additionalProperties": False,
         }
-        return [
-            FieldError(_pointer(error.absolute_path), str(error.validator), error.message)
-            for error in Draft202012Validator(schema).iter_errors(dict(inputs))
-        ]
+        return SchemaValidator(schema)
 
     def add_examples(self, examples: Sequence[tuple[Mapping[str, Any], Any]]) -> None:
         """Render the few-shot pairs, once, while the prompt is loaded. They stand before the user section."""
@@ -154,7 +167,7 @@ class PromptVersion(Runnable[dict[str, Any], ChatPromptValue]):
         # The texts of Python's own errors may quote a caller's value; those of Jinja and of the limits don't.
         known = isinstance(error, (LimitExceeded, TemplateError))
         message = str(error) if known else f"a {type(error).__name__} in an expression"
-        return PromptRenderError(message, path=self._path, line=line)
+        return PromptRenderError(message, path=self._path, line=line, rule="case-failed")
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"

@@ -143,10 +143,10 @@ def test_a_link_out_of_the_partials_is_refused(load: Load, tmp_path: Path) -> No
 
 
 def test_a_whole_file_is_bounded(load: Load) -> None:
-    assert "the file is larger than 1048576 bytes" in refusal(load, "user:\n" + "x" * (1 << 20))
+    assert "the file is larger than 262144 bytes" in refusal(load, "user:\n" + "x" * (1 << 18))
 
 
-@pytest.mark.parametrize("name", ["x@y", ".hidden", "a b", "1st"])
+@pytest.mark.parametrize("name", ["x@y", "a b", "1st"])
 def test_a_prompt_has_a_plain_name(load: Load, name: str) -> None:
     files = {f"{name}/1.0.0.j2": FRONT + "user:\nA\n"}
     assert "its folder is not a possible name" in refusal(load, files=files)

@@ -1,10 +1,12 @@
 """The sandbox: known template injections as source and as values, and bombs that must stop early with a typed error."""
 
 import time
+from pathlib import Path
 
 import pytest
 
 from chains.errors import PromptRenderError, PromptSetError
+from chains.prompts import load_prompt_set
 from tests.chains.conftest import FRONT, Load
 
 # What the loader refuses, before anything can run.
@@ -96,6 +98,97 @@ REFUSED_AT_LOAD = [
     "{% set __budget = 1 %}",
     "{% set _x = 1 %}",
     "{% for _x in [1] %}{% endfor %}",
+    # CVE-2016-10745, CVE-2019-10906, CVE-2024-56326, CVE-2025-27516, CVE-2024-22195, CVE-2024-34064, and what the
+    # public collections of template injections have besides.
+    "{{ '{0.__class__}'.format_map({'0': text}) }}",
+    "{% set f = '{0.__class__}'.format %}{{ f(text) }}",
+    "{{ ['{0.__class__}'.format][0](text) }}",
+    "{{ {'f': '{0.__class__}'.format}.f(text) }}",
+    "{{ ('{0.__class__}'|attr('format'))(text) }}",
+    "{{ '{0.__class__}'|attr('format_map')({'0': text}) }}",
+    "{{ [text]|map('attr', 'format')|list }}",
+    "{{ {'a onclick=1': 1}|xmlattr }}",
+    "{{ {'a/x': 1}|xmlattr }}",
+    "{{ ''.__class__.mro()[1].__subclasses__()[396]('id', shell=True, stdout=-1).communicate() }}",
+    "{{ ''.__class__.__mro__[2].__subclasses__()[40]('/etc/passwd').read() }}",
+    "{{ self._TemplateReference__context.joiner.__init__.__globals__.os.popen('id').read() }}",
+    "{{ self._TemplateReference__context.namespace.__init__.__globals__.os }}",
+    "{{ self.__dict__ }}",
+    "{{ request.application.__globals__.__builtins__.__import__('os').popen('id').read() }}",
+    "{{ request|attr(['_' * 2, 'class', '_' * 2]|join) }}",
+    "{{ request|attr(request.args.c) }}",
+    "{{ request['__cl' 'ass__'] }}",
+    "{{ text|attr(['__', 'class', '__']|join) }}",
+    "{% for x in ().__class__.__base__.__subclasses__() %}{% if 'warning' in x.__name__ %}"
+    "{{ x()._module.__builtins__['__import__']('os').popen('id').read() }}{% endif %}{% endfor %}",
+    "{{ config.from_pyfile('/tmp/evil') }}",
+    "{{ config.__class__.from_envvar.__globals__.import_string('os').popen('id').read() }}",
+    "{{ config['SECRET_KEY'] }}",
+    "{{ url_for.__globals__['current_app'].config }}",
+    "{{ g.pop.__globals__.__builtins__ }}",
+    "{{ session }}",
+    "{{ absent.__init__.__globals__ }}",
+    "{{ dict(po=1, pen=2)|join }}",
+    "{{ cycler(1, 2) }}",
+    "{{ joiner(', ')() }}",
+    "{{ namespace(a=1) }}",
+    "{{ lipsum(n=100000) }}",
+    "{{ lipsum|string|list }}",
+    "{{ __import__('os').popen('id').read() }}",
+    "{{ open('/etc/passwd').read() }}",
+    "{{ eval('1') }}",
+    "{{ exec('1') }}",
+    "{{ globals() }}",
+    "{{ getattr(text, '__class__') }}",
+    "{{ lambda: 1 }}",
+    "{{ [x for x in text] }}",
+    "{{ environment }}",
+    "{{ context }}",
+    "{{ loop }}",
+    "{{ range.__globals__ }}",
+    "{{ range.__init__.__globals__ }}",
+    "{{ text.upper.__self__.__class__ }}",
+    "{{ text.upper.__func__ }}",
+    "{{ {}.get.__self__ }}",
+    "{{ {'__class__': 1}.__class__ }}",
+    "{{ ''.maketrans({}) }}",
+    "{{ [].pop() }}",
+    "{{ {}.pop('a') }}",
+    "{{ {}.setdefault('a', 1) }}",
+    "{{ [1].sort() }}",
+    "{{ [1].clear() }}",
+    "{{ (1.0).hex() }}",
+    "{{ true.__class__ }}",
+    "{{ none.__class__ }}",
+    "{{ (1).real.__class__ }}",
+    "{{ [text]|groupby('__class__') }}",
+    "{{ [text]|sum(attribute='__class__') }}",
+    "{{ text|slice(1000000000)|list }}",
+    "{{ text|wordwrap(1, wrapstring='x' * 1000000) }}",
+    "{{ text|urlize }}",
+    "{{ text|striptags }}",
+    "{{ text|forceescape }}",
+    "{{ text|escape }}",
+    "{{ text|filesizeformat }}",
+    "{{ text|urlencode }}",
+    "{{ {}|dictsort }}",
+    "{{ text is filter }}",
+    "{{ text is escaped }}",
+    "{{ text is callable }}",
+    "{{ text['format']('a') }}",
+    "{{ 'x'|tojson|attr('__html__') }}",
+    "{{ text|replace('a', '{0.__class__}')|format(text) }}",
+    "{% include text %}",
+    "{% print(text.__class__) %}",
+    "{% pluralize %}",
+    "{% set __class__ = 1 %}",
+    "{% for __x in [1] %}{% endfor %}",
+    "{% set text.a = 1 %}",
+    "{% set range.a = 1 %}",
+    "{{ text | _concat }}",
+    "{{ [text]|map('_concat')|list }}",
+    "{{ text is _in }}",
+    "{{ '' | map('_read') }}",
 ]
 
 # What only shows when it runs: names that are made at run time, and objects that have inner life.
@@ -139,6 +232,36 @@ REFUSED_AT_RENDER = [
     "{{ text.a.b }}",
     "{{ 1 / 0 }}",
     "{{ [1][5] }}",
+    "{% set f = '{0.__class__}'.format %}{{ f }}",
+    "{{ ()|select|string|list }}",
+    "{{ (()|select|string)[24] }}",
+    "{{ ()|select }}",
+    "{{ text|map('upper')|string }}",
+    "{{ [[text]]|map('join', attribute='__class__')|list }}",
+    "{{ [[text]]|map('first')|map(attribute='__class__')|list }}",
+    "{{ [text]|map(attribute='format')|list }}",
+    "{{ [text]|map(attribute='upper.__self__')|list }}",
+    "{{ [text]|selectattr('upper.__self__')|list }}",
+    "{{ [text]|map('default', attribute='__class__')|list }}",
+    "{{ {'a': 1}['__class__'] }}",
+    "{% set x = ''['__class__'] %}{{ x }}",
+    "{{ text[text] }}",
+    "{{ text['form' ~ 'at'] }}",
+    "{{ {}.items().mapping }}",
+    "{{ {}.keys()['mapping'] }}",
+    "{% for a in [1] %}{{ loop['__init__'] }}{% endfor %}",
+    "{% for a in [1] %}{{ loop['_iterable'] }}{% endfor %}",
+    "{% for a in [1] %}{{ loop.cycle }}{% endfor %}",
+    "{% for a in [1] %}{{ [loop]|map(attribute='__class__')|list }}{% endfor %}",
+    "{{ (text ~ '')['__class__'] }}",
+    "{{ text|first|list|map(attribute='__class__')|list }}",
+    "{{ range['__call__'] }}",
+    "{{ [range]|map(attribute='__self__')|list }}",
+    "{{ [none]|map(attribute='__class__')|list }}",
+    "{{ ('x'|tojson)['__html__'] }}",
+    "{{ '%(a)s' % {'a': text} }}",
+    "{{ '%c' % 65 }}",
+    "{{ '%%' % () }}",
 ]
 
 BOMBS = [
@@ -210,6 +333,19 @@ def test_an_injection_is_refused_at_render(load: Load, payload: str) -> None:
         prompt.invoke({"text": "secret"})
     assert caught.value.line == 10
     assert "secret" not in str(caught.value)
+
+
+def test_a_file_s_name_is_never_code(tmp_path: Path) -> None:
+    """CVE-2024-56201: a template's name became part of the compiled Python."""
+    folder = tmp_path / 'it\'s {x} \\ """ \n{{ 7*7 }} #'
+    (folder / "demo").mkdir(parents=True)
+    (folder / "partials").mkdir()
+    (folder / "partials" / "a.j2").write_text("{{ text }}")
+    (folder / "demo" / "1.0.0.j2").write_text(FRONT + "user:\n{% include 'partials/a.j2' %}{{ text.x }}\n")
+    prompt = load_prompt_set(folder).get("demo")
+    with pytest.raises(PromptRenderError) as caught:
+        prompt.invoke({"text": "A"})
+    assert caught.value.line == 9
 
 
 @pytest.mark.parametrize("payload", [*REFUSED_AT_LOAD, *REFUSED_AT_RENDER, *BOMBS])

@@ -205,7 +205,13 @@ def test_wrong_cases_are_refused(load: Load, cases: str, words: str) -> None:
 
 
 def test_shared_folders_hold_no_prompts(load: Load) -> None:
-    files = {"evidence/demo/1.0.0.json": "{}", "partials/a.j2": "A", "schemas/s.json": json.dumps({}), "notes.txt": "x"}
+    files = {
+        ".git/1.0.0.j2": "x",
+        "evidence/demo/1.0.0.json": "{}",
+        "partials/a.j2": "A",
+        "schemas/s.json": json.dumps({}),
+        "notes.txt": "x",
+    }
     assert load(files=files).names == ("demo",)
 
 

@@ -17,7 +17,7 @@ GUIDE = re.compile(r"^`([\w./-]+)`:\n\n```\w*\n(.*?)^```$", re.MULTILINE | re.DO
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The project with the files that the guide shows, and nothing else changed."""
+    """The project with the files that the guide shows and what its commands for the prompt did, and nothing else."""
     for name in ("app", "chains", "cli", "eval", "prompts", "tests"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
@@ -33,6 +33,13 @@ def copy(tmp_path: Path) -> Path:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
+    guide = (ROOT / "docs" / "add-a-task.md").read_text()
+    steps = re.findall(r"^copydesk (prompts .*)$", guide, re.MULTILINE)
+    assert [step.split()[1] for step in steps] == ["release", "promote"]
+    for step in steps:
+        command = [sys.executable, "-m", "cli.main", *step.split()]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
     return tmp_path
 
 
@@ -71,4 +78,4 @@ def test_a_missing_piece_is_told(copy: Path) -> None:
     command = [sys.executable, "-m", "cli.main", "config", "check", "-c", str(configuration)]
     done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "There is no prompt 'translate'" in done.stderr
+    assert "translate@1.0.0 was released, but its file is gone" in done.stderr

@@ -30,6 +30,7 @@ __all__ = ["EmbeddedChatModel"]
 _RESTART_S = 10.0
 _LOADING = 503
 _PROBE_S = 2.0
+_COUNT_S = 5.0
 _ROLES = {"system": "system", "human": "user", "ai": "assistant", "AIMessageChunk": "assistant"}
 
 
@@ -75,6 +76,15 @@ class EmbeddedChatModel(BaseChatModel):
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise self._unavailable("the model process does not answer", error) from error
         raise self._unavailable(f"the model process answers {response.status}", None)
+
+    async def count_tokens(self, messages: list[BaseMessage]) -> int:
+        """The tokens that the model would read, the chat template's among them.
+
+        Raises BackendUnavailable, BackendTimeout, BackendRejected or BackendProtocolError.
+        """
+        roles = tuple(_role(message) for message in messages)
+        async with self._translated_errors(asyncio.get_running_loop().time() + _COUNT_S, _COUNT_S):
+            return len(await self._tokens(messages, roles))
 
     async def aclose(self) -> None:
         """Close the connections. The model may be used again afterwards."""
@@ -229,8 +239,8 @@ class EmbeddedChatModel(BaseChatModel):
         return self._session
 
     @asynccontextmanager
-    async def _translated_errors(self, ends: float) -> AsyncIterator[None]:
-        """Every foreign error as one of ours, and the time limit: `ends` by the loop's clock."""
+    async def _translated_errors(self, ends: float, limit_s: float | None = None) -> AsyncIterator[None]:
+        """Every foreign error as one of ours, and the time limit: `ends` by the loop's clock, told as `limit_s`."""
         try:
             async with asyncio.timeout_at(ends) as limit:
                 yield
@@ -240,7 +250,7 @@ class EmbeddedChatModel(BaseChatModel):
             if not limit.expired():
                 raise self._unavailable("the model process does not answer", error) from error
             raise BackendTimeout(
-                f"no complete answer within {self.timeout_s:g} s", backend=self.backend, original=error
+                f"no complete answer within {limit_s or self.timeout_s:g} s", backend=self.backend, original=error
             ) from error
         except (ValueError, KeyError, TypeError) as error:
             raise BackendProtocolError(

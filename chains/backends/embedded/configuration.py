@@ -1,5 +1,6 @@
 """The embedded backend's configuration."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +9,10 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field
 
-from chains.backends.configuration import BackendConfig
+from chains.backends.configuration import BackendConfig, ModelIdentity
 from chains.backends.embedded.model_file import model_file
 from chains.backends.embedded.server import ModelServer, ModelServerParameters
+from chains.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -47,6 +49,16 @@ class EmbeddedConfig(BackendConfig):
             concurrency=self.concurrency,
             timeout_s=self.timeout_s,
         )
+
+    def identity(self) -> ModelIdentity:
+        """By the bytes of the GGUF file. Raises ConfigurationError where the file or its runtime is absent."""
+        path = model_file(self.path)
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise ConfigurationError(f"the model file {path} cannot be read: {error.strerror}") from error
+        return ModelIdentity(self.kind, path.stem, f"sha256:{digest}")
 
     @contextmanager
     def started(self, name: str) -> Iterator[Self]:

@@ -164,7 +164,8 @@ def edits(draw: st.DrawFn, schema: Any) -> Any:
     if isinstance(schema, bool):
         return draw(SCHEMAS)
     edited = dict(schema)
-    key = draw(st.sampled_from(sorted(edited if edited and draw(st.booleans()) else WORDS)))
+    known: bool = draw(st.booleans())
+    key = draw(st.sampled_from(sorted(edited if edited and known else WORDS)))
     if key in edited and key in INNER and draw(st.booleans()):
         edited[key] = draw(edits(edited[key]))
     elif key in edited and key == "properties" and draw(st.booleans()):

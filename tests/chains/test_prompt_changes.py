@@ -1,6 +1,7 @@
 """What an edit costs: for each, the bump that it needs, and the bump of taking it back."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 

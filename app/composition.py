@@ -7,6 +7,7 @@ import chains
 from app.settings import PromptSettings, Settings
 from chains.errors import ConfigurationError
 from chains.prompts import PromptSet, load_served_set
+from chains.prompts.watch import read_settled
 from chains.runner import DEFAULT_ROUTE, Runner
 from chains.tasks import load_tasks
 
@@ -19,9 +20,10 @@ def build_runner(settings: Settings) -> Runner:
     Raises ConfigurationError, PromptSetError or PromptError, with everything that is wrong.
     """
     tasks = load_tasks()
+    folder = prompt_folder(settings.prompts)
     return Runner(
         tasks=tasks,
-        prompts=load_served_set(prompt_folder(settings.prompts), tasks),
+        prompts=read_settled(folder, lambda: load_served_set(folder, tasks)),
         backends={name: backend.create(name) for name, backend in settings.backends.items()},
         routes=settings.route(),
         allow_drafts=settings.prompts.allow_drafts,

@@ -4,16 +4,18 @@ import logging
 import signal
 import socket
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.settings import Settings, load_settings
 from app.starting import with_started_backends
-from chains.errors import ConfigurationError
+from chains.errors import ConfigurationError, PromptSetError
 from cli.options import ConfigFile
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["serve"]
 
 _log = logging.getLogger("copydesk.serve")
+WAIT_S = 5.0
 
 
 def serve(
@@ -44,15 +47,19 @@ def serve(
         checked = pool.submit(_check, settings)
         # Ctrl-C is the way to stop the service, not a failure.
         with suppress(KeyboardInterrupt), listener, with_started_backends(settings) as started:
-            checked.result()
-            _run(started, listener)
+            folder = checked.result()
+            # A worker that begins later must not choose another folder because this one is gone for a moment.
+            prompts = started.prompts.model_copy(update={"dir": folder})
+            _run(started.model_copy(update={"prompts": prompts}), listener)
 
 
-def _check(settings: Settings) -> None:
-    """Find out here, and not in every worker, whether the prompts, routes and files are good."""
+def _check(settings: Settings) -> Path:
+    """Find out here, and not in every worker, whether the prompts, routes and files are good; the prompt folder."""
+    from app.composition import prompt_folder
     from app.service import create_app
 
     create_app(settings)
+    return prompt_folder(settings.prompts)
 
 
 def _run(settings: Settings, listener: socket.socket) -> None:
@@ -83,11 +90,23 @@ def _run(settings: Settings, listener: socket.socket) -> None:
 
 
 def _application(settings: Settings) -> "FastAPI":
-    """Build the application in the process that serves it."""
+    """Build the application in the process that serves it.
+
+    Prompts that were good a moment ago are being edited: a worker that begins meanwhile waits for WAIT_S, while others
+    serve; then it ends, and the next one takes its place.
+    """
     _start_logging()
     from app.service import create_app
 
-    return create_app(settings)
+    ends = time.monotonic() + WAIT_S
+    while True:
+        try:
+            return create_app(settings)
+        except (ConfigurationError, PromptSetError) as error:
+            if time.monotonic() > ends:
+                _log.error("this worker cannot begin: %s", error)
+                sys.exit(1)
+            time.sleep(0.2)
 
 
 def _bind(host: str, port: int) -> socket.socket:

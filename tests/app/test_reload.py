@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import pytest
 
 from chains.prompts import load_served_set
 from chains.tasks import load_tasks
-from tests.conftest import Service, scripted_configuration, serving, wait_until
+from tests.conftest import ROOT, Service, scripted_configuration, serving, wait_until
 from tests.prompt_folder import PromptFolder
 
 pytestmark = pytest.mark.e2e
@@ -291,6 +292,41 @@ def test_what_serves_nothing_changes_nothing(stage: Stage, name: str) -> None:
     assert stage.serves_the_folder()
     assert stage.prompts() != before
     assert len(stage.log(since)) == 1
+
+
+def workers(service: Service) -> set[int]:
+    """The processes that serve."""
+    children = Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children").read_text().split()
+    return {int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+
+
+def is_watching(pid: int) -> bool:
+    """Whether a worker has begun to serve: it watches the folder then."""
+    return any("inotify" in str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir() if link.is_symlink())
+
+
+def test_a_worker_that_dies_under_a_bad_edit_is_replaced(tmp_path: Path) -> None:
+    """Started in a folder with prompts/, which is gone for a while: no worker may take the built-in one instead."""
+    folder = PromptFolder.new(tmp_path / "prompts")
+    arguments = "--workers", "2", "--config", str(scripted_configuration(tmp_path))
+    here = {"PYTHONPATH": str(ROOT)}
+    with serving(*arguments, folder=tmp_path, environment=here) as service, service.client() as http:
+        before = http.get("/readyz").json()["prompts"]
+        assert wait_until(lambda: [is_watching(pid) for pid in workers(service)] == [True, True])
+        folder.path.rename(tmp_path / "away")
+        assert wait_until(lambda: "last_error" in http.get("/readyz").json()["prompts"], SOON_S)
+        killed = max(workers(service))
+        os.kill(killed, signal.SIGKILL)
+        assert wait_until(lambda: killed not in workers(service) and len(workers(service)) == 2)
+        time.sleep(1.5)  # the new one looks for its prompts
+        with service.client() as fresh:
+            assert fresh.get("/readyz").json()["prompts"]["digest"] == before["digest"]
+        (tmp_path / "away").rename(folder.path)
+        time.sleep(3)
+        for _ in range(20):
+            with service.client() as fresh:
+                assert fresh.get("/readyz").json()["prompts"] == before
+    assert "Traceback" not in "\n".join(service.log)
 
 
 def test_it_can_be_switched_off(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ openapi: $(TOOLS) ## Write openapi.json
 
 contract: openapi ## Write all that is generated: openapi.json, docs/errors.md and docs/lint.md
 	$(BIN)/python -m app.error_page > docs/errors.md
-	$(BIN)/python -m chains.prompts.findings > docs/lint.md
+	$(BIN)/python -m chains.prompts.linting.findings > docs/lint.md
 
 bench: $(TOOLS) ## Measure rendering, the chain's overhead, start-up and threads
 	@for script in $(wildcard bench/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done

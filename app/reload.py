@@ -75,7 +75,7 @@ class PromptReloader:
         self._load_s = time.monotonic() - start
 
     def _load(self) -> PromptSet:
-        return load_served_set(self._folder, self._runner.tasks)
+        return load_served_set(self._folder, self._runner.tasks, self._runner.prompts)
 
     def _take_over(self, prompts: PromptSet) -> None:
         before = self._runner.prompts

@@ -14,9 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from chains.prompts import load_prompt_set
-from chains.prompts.lint import lint_folder, lint_reading
+from chains.prompts.linting.lint import lint_folder, lint_reading
 from chains.prompts.lock import LOCK, Lock
 from chains.prompts.registry import read_prompt_set
+from chains.prompts.serving import serving_problems
 
 _PROMPTS, _VERSIONS, _ROUNDS = 100, 5, 5
 _WORDS = re.findall(
@@ -111,6 +112,8 @@ def main() -> int:
         reading = read_prompt_set(folder)
         steps: dict[str, Callable[[], object]] = {
             "load": lambda: load_prompt_set(folder),
+            "load again after no edit": lambda: load_prompt_set(folder, reading.prompts),
+            "what keeps a set from serving": lambda: serving_problems(reading.prompts, {}),
             "lint": lambda: lint_reading(reading, {}),
             "load and lint": lambda: lint_folder(folder),
             "load and lint --all": lambda: lint_folder(folder, released=True),

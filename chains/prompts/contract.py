@@ -3,7 +3,7 @@
 from typing import Any
 
 from chains.errors import PromptError
-from chains.prompts.compatibility import narrowings
+from chains.prompts.comparison.compatibility import narrowings
 from chains.prompts.version import PromptVersion
 from chains.task import Task
 

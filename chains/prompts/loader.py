@@ -12,7 +12,7 @@ from chains.prompts.error_list import ErrorList
 from chains.prompts.front_matter import check_inputs, parse_front_matter
 from chains.prompts.lock import file_digest
 from chains.prompts.parameters import Example, FrontMatter
-from chains.prompts.source import Source, check_within, read_source
+from chains.prompts.source import Source, check_within, read_source, read_text
 from chains.prompts.templates import Templates
 from chains.prompts.version import Ingredients, PromptVersion
 
@@ -32,6 +32,20 @@ class Loader:
     def load_partials(self) -> list[PromptError]:
         """Read and check all partials; return what is wrong with them."""
         return self._templates.load_partials()
+
+    def is_unchanged(self, prompt: PromptVersion, path: Path) -> bool:
+        """Whether a version that was loaded before would be loaded as the same again; its helpers are not looked at.
+        Raises PromptError where its file can't be read."""
+        check_within(self._root, path)
+        source, files = prompt.ingredients.source, prompt.ingredients.files
+        if source.path != path or source.text != read_text(path):
+            return False
+        try:
+            for name in files:
+                check_within(self._root, self._root / name)
+            return self._digests([self._root / name for name in files]) == files
+        except (OSError, PromptError):
+            return False
 
     def uses(self, path: Path, known: Mapping[str, Path]) -> tuple[str, ...]:
         """The helper prompts that a template pins, before anything else of it is loaded. Raises PromptError."""

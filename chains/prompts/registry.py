@@ -114,25 +114,29 @@ class Reading:
     missing: tuple[str, ...]
 
 
-def load_prompt_set(folder: Path) -> PromptSet:
-    """Load a prompt folder. Raises PromptSetError, which lists everything that is wrong in it."""
-    reading = read_prompt_set(folder)
+def load_prompt_set(folder: Path, previous: PromptSet | None = None) -> PromptSet:
+    """Load a prompt folder. Versions of the `previous` set whose files are the same are taken over as they are.
+
+    Raises PromptSetError, which lists everything that is wrong in the folder.
+    """
+    reading = read_prompt_set(folder, previous)
     if reading.errors:
         raise PromptSetError(reading.errors)
     return reading.prompts
 
 
-def read_prompt_set(folder: Path) -> Reading:
-    """Load what can be loaded of a prompt folder. Raises PromptSetError where there is no such folder."""
+def read_prompt_set(folder: Path, previous: PromptSet | None = None) -> Reading:
+    """Load what can be loaded of a prompt folder, as `load_prompt_set` does. Raises PromptSetError where there is no
+    such folder."""
     if not folder.is_dir():
         hint = "set prompts.dir, or start in a folder that has prompts/"
         raise PromptSetError([PromptError("there is no such prompt folder", path=folder, hint=hint, rule="file")])
     files, misnamed = _template_files(folder)
     loader = Loader(folder)
     errors = ErrorList([*misnamed, *loader.load_partials()])
-    loaded: dict[str, PromptVersion] = {}
+    found = _Versions(loader, files, previous)
     for key in files:
-        errors.catch(_load, key, files, loader, loaded, ())
+        errors.catch(found.load, key)
     if not files and not errors:
         hint = "a prompt is a file NAME/1.0.0.j2"
         errors.append(PromptError("holds no prompt", path=folder, hint=hint, rule="file"))
@@ -140,11 +144,11 @@ def read_prompt_set(folder: Path) -> Reading:
     labels = errors.catch(read_labels, folder)
     versions: dict[str, list[PromptVersion]] = {}
     for key in files:
-        if key in loaded:
-            versions.setdefault(key.split("@")[0], []).append(loaded[key])
+        if key in found.loaded:
+            versions.setdefault(key.split("@")[0], []).append(found.loaded[key])
     prompts = PromptSet(folder, versions, lock or Lock(), labels or MappingProxyType({}))
     told = {str(error): error for error in errors}
-    return Reading(prompts, tuple(told.values()), tuple(key for key in files if key not in loaded))
+    return Reading(prompts, tuple(told.values()), tuple(key for key in files if key not in found.loaded))
 
 
 def _template_files(folder: Path) -> tuple[dict[str, Path], list[PromptError]]:
@@ -167,19 +171,33 @@ def _template_files(folder: Path) -> tuple[dict[str, Path], list[PromptError]]:
     return files, errors
 
 
-def _load(
-    key: str, files: Mapping[str, Path], loader: Loader, loaded: dict[str, PromptVersion], within: tuple[str, ...]
-) -> PromptVersion:
-    """Load a version after the helper prompts that it pins."""
-    if key in loaded:
-        return loaded[key]
-    path = files[key]
-    if key in within:
-        raise PromptError(f"uses is circular: {' -> '.join([*within, key])}", path=path, rule="uses")
-    if len(within) > _DEEPEST_USE:
-        raise PromptError(f"is used more than {_DEEPEST_USE} prompts deep", path=path, rule="uses")
-    for target in loader.uses(path, files):
-        _load(target, files, loader, loaded, (*within, key))
-    name, _, version = key.partition("@")
-    loaded[key] = loader.load(path, name, version, loaded)
-    return loaded[key]
+class _Versions:
+    """Loads the versions of a folder, each after the helper prompts that it pins."""
+
+    def __init__(self, loader: Loader, files: Mapping[str, Path], previous: PromptSet | None) -> None:
+        self.loaded: dict[str, PromptVersion] = {}
+        self._loader = loader
+        self._files = files
+        self._known = {str(prompt): prompt for prompt in previous or ()}
+
+    def load(self, key: str, within: tuple[str, ...] = ()) -> PromptVersion:
+        if key in self.loaded:
+            return self.loaded[key]
+        path = self._files[key]
+        if key in within:
+            raise PromptError(f"uses is circular: {' -> '.join([*within, key])}", path=path, rule="uses")
+        if len(within) > _DEEPEST_USE:
+            raise PromptError(f"is used more than {_DEEPEST_USE} prompts deep", path=path, rule="uses")
+        known = self._known.get(key)
+        if known is not None and self._loader.is_unchanged(known, path) and self._has_same_helpers(known, key, within):
+            self.loaded[key] = known
+            return known
+        for target in self._loader.uses(path, self._files):
+            self.load(target, (*within, key))
+        name, _, version = key.partition("@")
+        self.loaded[key] = self._loader.load(path, name, version, self.loaded)
+        return self.loaded[key]
+
+    def _has_same_helpers(self, known: PromptVersion, key: str, within: tuple[str, ...]) -> bool:
+        helpers = [(str(helper), helper) for helper in known.uses.values()]
+        return all(name in self._files and self.load(name, (*within, key)) is helper for name, helper in helpers)

@@ -1,5 +1,5 @@
 """Whether a prompt set may serve: nothing released was changed, every label leads to a released version that fits its
-task, and every golden case renders."""
+task, every golden case renders, and lint finds no error."""
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -8,21 +8,21 @@ from typing import Any
 from semver import Version
 
 from chains.errors import PromptError, PromptSetError, UnknownPrompt
-from chains.prompts.cases import run_cases
 from chains.prompts.contract import contract_problems
-from chains.prompts.error_list import ErrorList
 from chains.prompts.labels import CANARY, LABELS, PRODUCTION, label_line
+from chains.prompts.linting.lint import lint_errors
 from chains.prompts.lock import LOCK
 from chains.prompts.registry import PromptSet, load_prompt_set
 from chains.prompts.version import PromptVersion
 from chains.task import Task
 
-__all__ = ["case_problems", "label_problems", "load_served_set", "lock_problems", "serving_problems"]
+__all__ = ["label_problems", "load_served_set", "lock_problems", "serving_problems"]
 
 
-def load_served_set(folder: Path, tasks: Mapping[str, Task[Any, Any]]) -> PromptSet:
-    """Load a prompt folder that is to serve these tasks. Raises PromptSetError, which lists all that forbids it."""
-    prompts = load_prompt_set(folder)
+def load_served_set(folder: Path, tasks: Mapping[str, Task[Any, Any]], previous: PromptSet | None = None) -> PromptSet:
+    """Load a prompt folder that is to serve these tasks. Versions of the `previous` set whose files are the same are
+    taken over as they are. Raises PromptSetError, which lists all that forbids it."""
+    prompts = load_prompt_set(folder, previous)
     problems = serving_problems(prompts, tasks)
     if problems:
         raise PromptSetError(problems)
@@ -31,7 +31,7 @@ def load_served_set(folder: Path, tasks: Mapping[str, Task[Any, Any]]) -> Prompt
 
 def serving_problems(prompts: PromptSet, tasks: Mapping[str, Task[Any, Any]]) -> list[PromptError]:
     """All that keeps the set from serving these tasks."""
-    return [*lock_problems(prompts), *label_problems(prompts, tasks), *case_problems(prompts)]
+    return [*lock_problems(prompts), *label_problems(prompts, tasks), *lint_errors(prompts, tasks)]
 
 
 def lock_problems(prompts: PromptSet, missing: Collection[str] = ()) -> list[PromptError]:
@@ -122,14 +122,3 @@ def _label_problem(prompts: PromptSet, name: str, label: str, message: str, hint
     path = prompts.folder / LABELS
     line = label_line(path, name, label)
     return PromptError(f"{name}.{label}: {message}", path=path, line=line, hint=hint, rule="labels")
-
-
-def case_problems(prompts: PromptSet) -> list[PromptError]:
-    """Golden cases that a version can't render. A case is for the versions whose inputs take it: a released version
-    is never blamed for a case that was written for a later one."""
-    errors = ErrorList()
-    for name in prompts.names:
-        cases = errors.catch(prompts.cases, name) or {}
-        for prompt in prompts.versions(name):
-            errors += [run.error for run in run_cases(prompt, cases) if run.error is not None]
-    return errors

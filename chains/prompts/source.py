@@ -53,9 +53,11 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A template file, parsed but not checked. `key_lines` gives the line of every top-level key."""
+    """A template file, parsed but not checked. `text` is the whole file, `key_lines` gives the line of every top-level
+    key."""
 
     path: Path
+    text: str
     front_matter: dict[str, Any]
     key_lines: dict[str, int]
     body: str
@@ -112,7 +114,8 @@ def read_yaml(path: Path) -> Any:
 
 def read_source(path: Path) -> Source:
     """Read and split a template file. Raises PromptError with file and line."""
-    lines = read_text(path).split("\n")
+    whole = read_text(path)
+    lines = whole.split("\n")
     if lines[0] != _FENCE:
         hint = "the first line must be ---"
         raise PromptError("does not begin with front matter", path=path, line=1, hint=hint, rule="front-matter")
@@ -135,7 +138,7 @@ def read_source(path: Path) -> Source:
     starts = ((line.partition(":")[0], number) for number, line in enumerate(lines[1:end], 2))
     key_lines = {key: number for key, number in starts if key in front_matter}
     body = lines[end + 1 :]
-    return Source(path, front_matter, key_lines, "\n".join(body), _split(path, body, first_line=end + 2))
+    return Source(path, whole, front_matter, key_lines, "\n".join(body), _split(path, body, first_line=end + 2))
 
 
 def has_role_line(text: str) -> int | None:

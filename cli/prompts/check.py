@@ -16,7 +16,7 @@ def check(dir: PromptDir = None, format: FormatOption = Format.HUMAN, as_json: A
 
     Exit codes: 0 all holds, 1 something doesn't, 2 the call is wrong. docs/lint.md explains every rule.
     """
-    from chains.prompts.checks import check_folder
+    from chains.prompts.linting.checks import check_folder
     from chains.tasks import load_tasks
 
     result = check_folder(folder_of(dir), load_tasks())

@@ -17,7 +17,7 @@ from cli.prompts.side_by_side import print_case
 
 if TYPE_CHECKING:
     from chains.prompts import PromptSet, PromptVersion
-    from chains.prompts.changes import Comparison
+    from chains.prompts.comparison.changes import Comparison
 
 __all__ = ["difference"]
 
@@ -39,7 +39,7 @@ def difference(
     Example: copydesk prompts diff summarize production 1.1.0
     """
     from chains.prompts import load_prompt_set
-    from chains.prompts.changes import compare
+    from chains.prompts.comparison.changes import compare
 
     prompts = load_prompt_set(folder_of(dir))
     old, new = (chosen(prompts, name, wanted).prompt for wanted in (before, after))
@@ -117,7 +117,7 @@ def _print_cases(comparison: "Comparison") -> None:
 
 
 def _print_bump(comparison: "Comparison") -> None:
-    from chains.prompts.bump import Bump, bump_between, smallest_version
+    from chains.prompts.comparison.bump import Bump, bump_between, smallest_version
 
     old, new, minimum = comparison.before, comparison.after, comparison.minimum
     print_rule(f"needs {minimum.name}" if minimum else "needs no bump")
@@ -141,7 +141,7 @@ def _print_bump(comparison: "Comparison") -> None:
 
 
 def _as_json(prompts: "PromptSet", comparison: "Comparison", files: list[dict[str, Any]]) -> dict[str, Any]:
-    from chains.prompts.bump import bump_between, smallest_version
+    from chains.prompts.comparison.bump import bump_between, smallest_version
 
     old, new = comparison.before, comparison.after
     return {

@@ -18,7 +18,7 @@ from rich.text import Text
 from cli.prompts.options import print_json
 
 if TYPE_CHECKING:
-    from chains.prompts.findings import Finding
+    from chains.prompts.linting.findings import Finding
 
 __all__ = ["Format", "FormatOption", "counted", "github_line", "print_findings", "snippet"]
 

@@ -38,7 +38,7 @@ def lint(
     Exit codes: 0 nothing is wrong, 1 there are errors (with --strict: or warnings), 2 the call is wrong.
     docs/lint.md explains every rule.
     """
-    from chains.prompts.lint import lint_folder
+    from chains.prompts.linting.lint import lint_folder
     from chains.tasks import load_tasks
 
     only = [_name(given) for given in names or ()]

@@ -12,10 +12,10 @@ from cli.prompts.options import AsJson, PromptDir, folder_of, print_json
 from cli.prompts.refusal import refusals
 
 if TYPE_CHECKING:
-    from chains.prompts.evidence_check import Current
     from chains.prompts.labels import Target
-    from chains.prompts.promoting import Promoted
-    from chains.prompts.rollback import RolledBack
+    from chains.prompts.lifecycle.evidence_check import Current
+    from chains.prompts.lifecycle.promoting import Promoted
+    from chains.prompts.lifecycle.rollback import RolledBack
 
 __all__ = ["promote", "rollback"]
 
@@ -55,8 +55,8 @@ def promote(
 
     Example: copydesk prompts promote summarize 1.1.0 -l canary --percent 5
     """
-    from chains.prompts.promoting import Request
-    from chains.prompts.promoting import promote as promote_version
+    from chains.prompts.lifecycle.promoting import Request
+    from chains.prompts.lifecycle.promoting import promote as promote_version
     from chains.tasks import load_tasks
 
     request = Request(name, version, label, percent, initial, accept_inconclusive, force)
@@ -84,7 +84,7 @@ def rollback(
 
     Example: copydesk prompts rollback summarize --reason "it invents dates"
     """
-    from chains.prompts.rollback import rollback as roll_back
+    from chains.prompts.lifecycle.rollback import rollback as roll_back
     from chains.tasks import load_tasks
 
     with refusals(as_json):
@@ -100,7 +100,7 @@ def _current(name: str, config: Path | None, datasets: Path | None) -> "Current"
     import eval as evaluation
     from app.settings import load_settings
     from chains.errors import ConfigurationError
-    from chains.prompts.evidence_check import Current
+    from chains.prompts.lifecycle.evidence_check import Current
     from eval.datasets import dataset_digest
 
     settings = load_settings(config)

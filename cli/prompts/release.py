@@ -9,7 +9,7 @@ from cli.prompts.options import AsJson, PromptDir, folder_of, print_json
 from cli.prompts.refusal import refusals
 
 if TYPE_CHECKING:
-    from chains.prompts.releasing import Release
+    from chains.prompts.lifecycle.releasing import Release
 
 __all__ = ["release"]
 
@@ -28,8 +28,8 @@ def release(
 
     Example: copydesk prompts release summarize 1.1.0
     """
-    from chains.prompts.releasing import plan_release
-    from chains.prompts.releasing import release as release_version
+    from chains.prompts.lifecycle.releasing import plan_release
+    from chains.prompts.lifecycle.releasing import release as release_version
     from chains.tasks import load_tasks
 
     step = plan_release if dry_run else release_version

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from chains.prompts.changes import CaseComparison
+    from chains.prompts.comparison.changes import CaseComparison
 
 __all__ = ["columns_fit", "print_case", "print_columns"]
 

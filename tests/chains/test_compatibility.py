@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from chains.prompts.compatibility import Narrowing, find_narrowings, narrowings
+from chains.prompts.comparison.compatibility import Narrowing, find_narrowings, narrowings
 
 TEXT, NUMBER, INTEGER = {"type": "string"}, {"type": "number"}, {"type": "integer"}
 

@@ -11,7 +11,7 @@ import pytest
 from app.settings import load_settings
 from chains.errors import ConfigurationError, CopydeskError, PromptError, PromptSetError
 from chains.prompts import load_prompt_set
-from chains.prompts.evidence import read_evidence
+from chains.prompts.lifecycle.evidence import read_evidence
 from tests.chains.conftest import FRONT, Load
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from chains.errors import PromptError
-from chains.prompts.label_file import HEADING, edited_labels
 from chains.prompts.labels import LABELS, Target, read_labels
+from chains.prompts.lifecycle.label_file import HEADING, edited_labels
 
 FILE = """\
 # Heading

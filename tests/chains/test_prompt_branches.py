@@ -6,8 +6,8 @@ import pytest
 
 from chains.errors import PromptError
 from chains.prompts import PromptVersion
-from chains.prompts.branches import reached_blocks, uncovered_branches
-from chains.prompts.tree_builder import build_tree
+from chains.prompts.comparison.branches import reached_blocks, uncovered_branches
+from chains.prompts.comparison.tree_builder import build_tree
 from tests.chains.conftest import Load
 
 FRONT = """---

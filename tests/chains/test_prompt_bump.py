@@ -2,7 +2,7 @@
 
 import pytest
 
-from chains.prompts.changes import Bump, bump_between, smallest_version
+from chains.prompts.comparison.changes import Bump, bump_between, smallest_version
 
 NONE, PATCH, MINOR, MAJOR = Bump
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chains.prompts import PromptVersion
-from chains.prompts.changes import Bump, compare
+from chains.prompts.comparison.changes import Bump, compare
 from tests.chains.conftest import Load
 
 NONE, PATCH, MINOR, MAJOR = Bump

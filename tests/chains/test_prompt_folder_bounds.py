@@ -8,7 +8,7 @@ import pytest
 
 from chains.errors import PromptError, PromptSetError
 from chains.prompts import load_prompt_set
-from chains.prompts.evidence import read_evidence
+from chains.prompts.lifecycle.evidence import read_evidence
 from tests.chains.conftest import FRONT, Load, refusal
 
 SECRET = "hunter2"

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from chains.errors import PromptError, UnknownPrompt
-from chains.prompts.checks import check_folder
-from chains.prompts.evidence import EvidenceRecord, Verdict, evidence_path, write_evidence
-from chains.prompts.findings import RULES, Finding, findings_markdown
-from chains.prompts.lint import lint_folder
+from chains.prompts.lifecycle.evidence import EvidenceRecord, Verdict, evidence_path, write_evidence
+from chains.prompts.linting.checks import check_folder
+from chains.prompts.linting.findings import RULES, Finding, findings_markdown
+from chains.prompts.linting.lint import lint_folder
 from chains.prompts.lock import LOCK, Lock
 from chains.prompts.registry import load_prompt_set
 from chains.tasks import load_tasks
@@ -459,7 +459,7 @@ def test_the_projects_own_prompts_are_clean() -> None:
 def literal_rules() -> set[str]:
     """Every rule that chains/prompts raises by name: `rule="..."` and `Finding("...", ...)`."""
     rules = set()
-    for path in (ROOT / "chains" / "prompts").glob("*.py"):
+    for path in (ROOT / "chains" / "prompts").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
                 case ast.keyword(arg="rule", value=ast.Constant(value=str(rule))):

@@ -11,7 +11,8 @@ import pytest
 
 from chains.errors import ConfigurationError, InvalidInput, PromptError, StepRefused, UnknownPrompt
 from chains.prompts import PromptSet, load_prompt_set, load_served_set
-from chains.prompts.evidence import (
+from chains.prompts.labels import Target, read_labels
+from chains.prompts.lifecycle.evidence import (
     Basis,
     EvidenceRecord,
     Promotion,
@@ -20,11 +21,10 @@ from chains.prompts.evidence import (
     read_evidence,
     write_evidence,
 )
-from chains.prompts.evidence_check import Current
-from chains.prompts.labels import Target, read_labels
+from chains.prompts.lifecycle.evidence_check import Current
+from chains.prompts.lifecycle.promoting import Promoted, Request, promote
+from chains.prompts.lifecycle.rollback import RolledBack, rollback
 from chains.prompts.lock import LOCK, Lock
-from chains.prompts.promoting import Promoted, Request, promote
-from chains.prompts.rollback import RolledBack, rollback
 from chains.tasks import load_tasks
 
 NAME = "summarize"
@@ -491,7 +491,7 @@ def test_broken_off_in_between_no_label_lacks_its_record(desk: Desk, monkeypatch
 
     desk.evidence()
     with monkeypatch.context() as broken:
-        broken.setattr("chains.prompts.promoting.write_text", fail)
+        broken.setattr("chains.prompts.lifecycle.promoting.write_text", fail)
         with pytest.raises(OSError, match="no space left"):
             desk.promote()
     assert desk.labels == {"production": Target("1.0.0")}
@@ -508,7 +508,7 @@ def test_a_rollback_broken_off_in_between_skips_nothing(desk: Desk, monkeypatch:
     desk.promote("1.1.0", force="x")
     desk.promote("1.2.0", force="x")
     with monkeypatch.context() as broken:
-        broken.setattr("chains.prompts.rollback.write_evidence", fail)
+        broken.setattr("chains.prompts.lifecycle.rollback.write_evidence", fail)
         with pytest.raises(OSError, match="no space left"):
             desk.rollback()
     assert desk.labels == {"production": Target("1.1.0")}

@@ -9,9 +9,9 @@ import pytest
 import chains
 from chains.errors import ConfigurationError, StepRefused, UnknownPrompt
 from chains.prompts import load_prompt_set
-from chains.prompts.bump import Bump
+from chains.prompts.comparison.bump import Bump
+from chains.prompts.lifecycle.releasing import Release, plan_release, release
 from chains.prompts.lock import LOCK, Lock, read_lock
-from chains.prompts.releasing import Release, plan_release, release
 
 FRONT = """---
 description: A test

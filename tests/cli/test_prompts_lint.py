@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chains.prompts.findings import RULES, Finding
+from chains.prompts.linting.findings import RULES, Finding
 from cli.main import main
 from cli.prompts.findings import github_line, snippet
 from tests.conftest import ROOT

@@ -11,7 +11,7 @@ import pytest
 
 from chains.backends import configuration_class
 from chains.prompts import load_prompt_set
-from chains.prompts.evidence import EvidenceRecord, Verdict, read_evidence, write_evidence
+from chains.prompts.lifecycle.evidence import EvidenceRecord, Verdict, read_evidence, write_evidence
 from cli.main import main
 from eval.datasets import dataset_digest
 from tests.conftest import ROOT, SCRIPT, scripted_configuration

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
-from chains.prompts.trees import Block, Item, Tree
+from chains.prompts.comparison.trees import Block, Item, Tree
 
 __all__ = ["changed_blocks"]
 

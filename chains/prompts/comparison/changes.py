@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from chains.errors import PromptRenderError
-from chains.prompts.branches import reached_blocks
-from chains.prompts.bump import Bump, Change, bump_between, smallest_version
+from chains.prompts.comparison.branches import reached_blocks
+from chains.prompts.comparison.bump import Bump, Change, bump_between, smallest_version
+from chains.prompts.comparison.schema_changes import input_changes, output_changes
+from chains.prompts.comparison.tree_builder import build_tree
+from chains.prompts.comparison.tree_changes import changed_blocks
+from chains.prompts.comparison.trees import Branch
 from chains.prompts.parameters import Example, ModelParameters
-from chains.prompts.schema_changes import input_changes, output_changes
 from chains.prompts.source import read_text
-from chains.prompts.tree_builder import build_tree
-from chains.prompts.tree_changes import changed_blocks
-from chains.prompts.trees import Branch
 from chains.prompts.version import PromptVersion
 
 __all__ = ["Bump", "CaseComparison", "Change", "Comparison", "bump_between", "compare", "smallest_version"]

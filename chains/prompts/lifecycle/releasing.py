@@ -12,15 +12,15 @@ from typing import Any
 from semver import Version
 
 from chains.errors import Reason, StepRefused
-from chains.prompts.bump import Bump, Change, bump_between, smallest_version
-from chains.prompts.changes import Comparison, compare
+from chains.prompts.comparison.bump import Bump, Change, bump_between, smallest_version
+from chains.prompts.comparison.changes import Comparison, compare
 from chains.prompts.error_list import ErrorList
-from chains.prompts.lint import lint_folder
+from chains.prompts.lifecycle.steps import load_for, reason_of
+from chains.prompts.linting.lint import lint_folder
+from chains.prompts.linting.rules import RULES
 from chains.prompts.lock import LOCK, write_text
 from chains.prompts.registry import PromptSet
-from chains.prompts.rules import RULES
 from chains.prompts.serving import lock_problems
-from chains.prompts.steps import load_for, reason_of
 from chains.prompts.version import PromptVersion
 from chains.task import Task
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from chains.errors import ConfigurationError, Reason
-from chains.prompts.evidence import EvidenceRecord, Verdict
 from chains.prompts.labels import PRODUCTION
+from chains.prompts.lifecycle.evidence import EvidenceRecord, Verdict
 from chains.prompts.version import PromptVersion
 
 __all__ = ["Current", "FindCurrent", "evidence_reasons", "inconclusive_reasons"]

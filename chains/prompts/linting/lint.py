@@ -8,15 +8,15 @@ from typing import Any
 from chains.errors import PromptError, UnknownPrompt
 from chains.prompts.cases import CaseRun, run_cases
 from chains.prompts.error_list import ErrorList
-from chains.prompts.findings import Finding
+from chains.prompts.linting.findings import Finding
+from chains.prompts.linting.version_lint import DEFAULT_BUDGET, example_errors, version_warnings
 from chains.prompts.registry import PromptSet, Reading, read_prompt_set
 from chains.prompts.source import read_text
 from chains.prompts.version import PromptVersion
-from chains.prompts.version_lint import DEFAULT_BUDGET, example_errors, version_warnings
 from chains.prompts.yaml_places import place_in_yaml
 from chains.task import Task
 
-__all__ = ["DEFAULT_BUDGET", "lint_folder", "lint_reading"]
+__all__ = ["DEFAULT_BUDGET", "lint_errors", "lint_folder", "lint_reading"]
 
 _SHARED = frozenset({"partials", "schemas"})
 
@@ -53,6 +53,12 @@ def lint_reading(
     return sorted(dict.fromkeys(lint.findings()), key=lambda finding: finding.order)
 
 
+def lint_errors(prompts: PromptSet, tasks: Mapping[str, Task[Any, Any]]) -> list[PromptError]:
+    """The errors of a set that could be loaded; no time is spent on warnings."""
+    lint = _Lint(Reading(prompts, (), ()), tasks, (), False, DEFAULT_BUDGET, warn=False)
+    return [finding.error() for finding in lint.findings()]
+
+
 class _Lint:
     def __init__(
         self,
@@ -61,6 +67,7 @@ class _Lint:
         only: Collection[str],
         released: bool,
         budget: int,
+        warn: bool = True,
     ) -> None:
         self._reading = reading
         self._prompts = reading.prompts
@@ -68,6 +75,7 @@ class _Lint:
         self._only = frozenset(only)
         self._released = released
         self._budget = budget
+        self._warn = warn
         _check_names(reading, self._only)
 
     def findings(self) -> Iterator[Finding]:
@@ -78,7 +86,7 @@ class _Lint:
             versions = [p for p in self._prompts.versions(name) if self._is_meant(name, p.version)]
             if versions:
                 yield from self._prompt(name, versions)
-        if not self._only and not self._reading.errors:
+        if self._warn and not self._only and not self._reading.errors:
             yield from _unused_partials(self._prompts)
 
     def _is_meant(self, name: str, version: str) -> bool:
@@ -98,14 +106,14 @@ class _Lint:
         yield from map(Finding.of, errors)
         if not any(key.startswith(f"{name}@") for key in self._reading.missing):
             yield from _mismatches(self._prompts, name, list(runs.values()))
-        drafts = [p for p in versions if self._released or not self._prompts.is_released(p)]
-        if not cases and not errors and drafts:
-            yield _missing_cases(drafts[-1])
+        doubted = [p for p in versions if self._warn and (self._released or not self._prompts.is_released(p))]
+        if not cases and not errors and doubted:
+            yield _missing_cases(doubted[-1])
         task = self._tasks.get(name)
         for prompt in versions:
             yield from (Finding.of(run.error) for run in runs[str(prompt)] if run.error is not None)
             yield from example_errors(self._prompts.folder, prompt, task.answer if task is not None else None)
-        for prompt in drafts:
+        for prompt in doubted:
             yield from version_warnings(self._prompts.folder, prompt, cases, runs[str(prompt)], self._budget)
 
 

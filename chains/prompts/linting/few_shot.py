@@ -2,7 +2,7 @@
 
 import re
 
-from chains.prompts.tokens import Tag, pieces, place_in
+from chains.prompts.linting.tokens import Tag, pieces, place_in
 
 __all__ = ["first_example"]
 

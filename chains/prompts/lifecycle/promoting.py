@@ -12,13 +12,13 @@ from typing import Any
 
 from chains.errors import InvalidInput, PromptError, Reason, StepRefused, UnknownPrompt
 from chains.prompts.contract import contract_problems
-from chains.prompts.evidence import Basis, EvidenceRecord, Promotion, Verdict, read_evidence, write_evidence
-from chains.prompts.evidence_check import FindCurrent, evidence_reasons, inconclusive_reasons
-from chains.prompts.label_file import edited_labels
 from chains.prompts.labels import CANARY, LABELS, PRODUCTION, Target, is_label
+from chains.prompts.lifecycle.evidence import Basis, EvidenceRecord, Promotion, Verdict, read_evidence, write_evidence
+from chains.prompts.lifecycle.evidence_check import FindCurrent, evidence_reasons, inconclusive_reasons
+from chains.prompts.lifecycle.label_file import edited_labels
+from chains.prompts.lifecycle.steps import load_for, reason_of
 from chains.prompts.lock import write_text
 from chains.prompts.registry import PromptSet
-from chains.prompts.steps import load_for, reason_of
 from chains.prompts.version import PromptVersion
 from chains.task import Task
 

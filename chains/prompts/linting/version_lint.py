@@ -10,11 +10,11 @@ from typing import Any
 from langchain_core.messages.utils import count_tokens_approximately
 
 from chains.errors import PromptError
-from chains.prompts.branches import Branch, uncovered_branches
 from chains.prompts.cases import CaseRun
-from chains.prompts.few_shot import first_example
-from chains.prompts.findings import Finding
-from chains.prompts.fixed_text import late_text
+from chains.prompts.comparison.branches import Branch, uncovered_branches
+from chains.prompts.linting.few_shot import first_example
+from chains.prompts.linting.findings import Finding
+from chains.prompts.linting.fixed_text import late_text
 from chains.prompts.schemas import PatternTooSlow, SchemaValidator
 from chains.prompts.source import read_text
 from chains.prompts.version import PromptVersion

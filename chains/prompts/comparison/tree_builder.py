@@ -9,9 +9,9 @@ from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from chains.errors import PromptError
-from chains.prompts.expressions import form_of, text_of
+from chains.prompts.comparison.expressions import form_of, text_of
+from chains.prompts.comparison.trees import MARK, Block, Branch, Item, Tree
 from chains.prompts.sandbox import create_environment
-from chains.prompts.trees import MARK, Block, Branch, Item, Tree
 from chains.prompts.version import PromptVersion
 
 __all__ = ["build_tree"]

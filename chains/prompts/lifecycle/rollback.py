@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from chains.errors import InvalidInput, PromptError, Reason, StepRefused, UnknownPrompt
-from chains.prompts.evidence import EvidenceRecord, Promotion, evidence_path, read_evidence, write_evidence
-from chains.prompts.label_file import edited_labels
 from chains.prompts.labels import CANARY, LABELS, PRODUCTION, Target
+from chains.prompts.lifecycle.evidence import EvidenceRecord, Promotion, evidence_path, read_evidence, write_evidence
+from chains.prompts.lifecycle.label_file import edited_labels
+from chains.prompts.lifecycle.promoting import last_promotion, now, unfit_reasons
+from chains.prompts.lifecycle.steps import load_for, reason_of
 from chains.prompts.lock import write_text
-from chains.prompts.promoting import last_promotion, now, unfit_reasons
 from chains.prompts.registry import PromptSet
-from chains.prompts.steps import load_for, reason_of
 from chains.task import Task
 
 __all__ = ["RolledBack", "rollback"]

@@ -10,8 +10,8 @@ from jinja2.runtime import Context
 
 from chains.errors import PromptError, PromptRenderError
 from chains.prompts.budget import BUDGET, Budget
-from chains.prompts.tree_builder import build_tree
-from chains.prompts.trees import MARK, Branch, Tree
+from chains.prompts.comparison.tree_builder import build_tree
+from chains.prompts.comparison.trees import MARK, Branch, Tree
 from chains.prompts.version import PromptVersion
 
 __all__ = ["Branch", "reached_blocks", "uncovered_branches"]

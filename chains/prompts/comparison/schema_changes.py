@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chains.prompts.bump import Bump, Change
-from chains.prompts.compatibility import ANNOTATIONS, REQUIRED, find_narrowings
+from chains.prompts.comparison.bump import Bump, Change
+from chains.prompts.comparison.compatibility import ANNOTATIONS, REQUIRED, find_narrowings
 from chains.prompts.version import PromptVersion
 
 __all__ = ["input_changes", "output_changes"]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chains.prompts.tokens import Tag, pieces, place_in
+from chains.prompts.linting.tokens import Tag, pieces, place_in
 from chains.prompts.version import PromptVersion
 
 __all__ = ["LateText", "late_text"]

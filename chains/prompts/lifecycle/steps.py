@@ -4,8 +4,8 @@ from pathlib import Path
 
 import chains
 from chains.errors import ConfigurationError, PromptError, PromptSetError, Reason, StepRefused
+from chains.prompts.linting.rules import RULES
 from chains.prompts.registry import PromptSet, load_prompt_set
-from chains.prompts.rules import RULES
 
 __all__ = ["load_for", "reason_of"]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from chains.errors import PromptError, UnknownPrompt
 from chains.prompts.error_list import ErrorList
-from chains.prompts.evidence import evidence_path, read_evidence
-from chains.prompts.findings import Finding
 from chains.prompts.labels import LABELS, label_line
-from chains.prompts.lint import lint_reading
+from chains.prompts.lifecycle.evidence import evidence_path, read_evidence
+from chains.prompts.linting.findings import Finding
+from chains.prompts.linting.lint import lint_reading
 from chains.prompts.registry import PromptSet, read_prompt_set
 from chains.prompts.serving import label_problems, lock_problems
 from chains.prompts.version import PromptVersion

@@ -1,0 +1,1 @@
+"""What changed between two versions, and the smallest version bump that it requires."""

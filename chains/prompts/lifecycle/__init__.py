@@ -1,0 +1,1 @@
+"""From a draft to production and back: release, evidence, promotion, rollback."""

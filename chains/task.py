@@ -74,12 +74,14 @@ class TaskInput(ClosedModel):
         min_length=1,
         max_length=100,
         description="The version (1.2.0) or the label (canary) of the prompt that is to answer; else production does.",
+        json_schema_extra={"example": "production"},
     )
     session: str | None = Field(
         default=None,
         min_length=1,
         max_length=200,
         description="Any name of a conversation: all its requests get the same side of a canary.",
+        json_schema_extra={"example": "conversation-17"},
     )
     deadline_ms: StrictInt | None = Field(
         default=None,

@@ -70,7 +70,10 @@ class BackendState(BaseModel):
 
 class PromptState(BaseModel):
     digest: str = Field(description="The digest of the prompt set that is served.")
-    last_error: str | None = Field(default=None, description="Why the last edited prompt set was refused.")
+    last_error: str | None = Field(
+        default=None,
+        description="Where the last edited prompt set, which was refused, is wrong; GET /v1/prompts says what is.",
+    )
 
 
 class Readiness(BaseModel):
@@ -141,9 +144,12 @@ class PromptDetail(BaseModel):
 
 class RenderRequest(ClosedModel):
     inputs: dict[str, Any] = Field(description="The prompt's inputs; what has a default may be left out.")
-    version: str | None = Field(default=None, max_length=100, description="The version to render.")
+    version: str | None = Field(default=None, min_length=1, max_length=100, description="The version to render.")
     label: str | None = Field(
-        default=None, max_length=100, description="The label whose version to render; else it is production."
+        default=None,
+        min_length=1,
+        max_length=100,
+        description="The label whose version to render; else it is production.",
     )
 
     @model_validator(mode="after")

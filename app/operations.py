@@ -48,7 +48,7 @@ class Probe:
         ready = all(usable.intersection(route) for route in self._runner.routes.values())
         return Readiness(
             status="ready" if ready else "unready",
-            prompts=PromptState(digest=self._runner.prompts.digest, last_error=self._reloader.last_error),
+            prompts=PromptState(digest=self._runner.prompts.digest, last_error=self._reloader.last_places),
             backends=[
                 BackendState(name=name, ready=name in usable, code=error.code if (error := errors.get(name)) else None)
                 for name in self._runner.backends

@@ -16,6 +16,7 @@ __all__ = [
     "CODES",
     "MEDIA_TYPE",
     "PROBLEM_OF",
+    "REFUSALS",
     "Problem",
     "ProblemCode",
     "ProblemError",
@@ -82,7 +83,7 @@ CODES: Mapping[str, ProblemCode] = {
             404,
             "There is no such prompt",
             "The request names a prompt, a version or a label that this service doesn't have, or doesn't serve.",
-            "Use one that exists: `detail` lists them, as does GET /v1/prompts. Or name none.",
+            "Use one that `detail` lists, or name none.",
         ),
         ProblemCode(
             "method_not_allowed",
@@ -228,6 +229,13 @@ _PLAIN_WORDS = {
     "missing": "This is required",
     "model_attributes_type": "This must be a JSON object",
     "dict_type": "This must be a JSON object",
+    "list_type": "This must be a list",
+    "tuple_type": "This must be a list",
+    "string_type": "This must be a text",
+    "int_type": "This must be a whole number",
+    "bool_type": "This must be true or false",
+    "string_too_short": "Send at least {min_length} characters",
+    "string_too_long": "Send at most {max_length} characters",
     "too_short": "Send at least {min_length} items, not {actual_length}",
     "too_long": "Send at most {max_length} items, not {actual_length}",
 }
@@ -257,6 +265,15 @@ class Problem(BaseModel):
     errors: list[ProblemField] = []
 
 
+_PROBLEM = {"model": Problem, "content": {MEDIA_TYPE: {}}}
+
+REFUSALS: Mapping[int | str, dict[str, Any]] = {
+    "4XX": {**_PROBLEM, "description": "The request cannot be served as it is."},
+    "5XX": {**_PROBLEM, "description": "The service or its model server failed."},
+}
+"""What every operation may answer instead, for its description."""
+
+
 class ProblemError(Exception):
     """Raised where the service itself refuses a request. `code` is one of CODES."""
 
@@ -278,6 +295,10 @@ def problem_of_exception(error: Exception) -> ProblemError:
     code = PROBLEM_OF.get(type(error), "internal") if isinstance(error, errors.CopydeskError) else "internal"
     if code == "internal":
         return ProblemError(code, "The service failed on this request. Report it with the request id.")
+    if isinstance(error, errors.PromptRenderError):  # its text begins with a path, which is for the log
+        prompt = f"The prompt {error.prompt}" if error.prompt else "The prompt"
+        detail = f"{prompt} could not be rendered: {error.message}. Report it with the request id."
+        return ProblemError(code, detail)
     return ProblemError(code, str(error), getattr(error, "errors", ()))
 
 

@@ -19,7 +19,7 @@ from app.contract import (
     Role,
     VersionStatus,
 )
-from app.problems import MEDIA_TYPE, Problem
+from app.problems import REFUSALS
 from app.reload import PromptReloader
 from app.strict_json import StrictJsonRoute
 from app.tasks import prompt_words
@@ -29,22 +29,15 @@ from chains.runner import Runner
 
 __all__ = ["prompt_router"]
 
-_LONGEST_MESSAGE = 300
-_PROBLEM = {"model": Problem, "content": {MEDIA_TYPE: {}}}
-
 
 def prompt_router(runner: Runner, reloader: PromptReloader) -> APIRouter:
     """The operations on the prompts that the runner serves."""
-    refusals: dict[int | str, dict[str, Any]] = {
-        "4XX": {**_PROBLEM, "description": "The request cannot be served as it is."},
-        "5XX": {**_PROBLEM, "description": "The service or its model server failed."},
-    }
     router = APIRouter(
         prefix="/v1/prompts",
         tags=["prompts"],
         route_class=StrictJsonRoute,
         dependencies=[Depends(needs("prompts:read"))],
-        responses=refusals,
+        responses={**REFUSALS},
     )
 
     @router.get(
@@ -86,10 +79,8 @@ def prompt_router(runner: Runner, reloader: PromptReloader) -> APIRouter:
 
 
 def _within_inputs(field: FieldError) -> FieldError:
-    """The field with its pointer from the body's root, and without a long value that the message quotes."""
-    message = field.message
-    short = message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]} ..."
-    return FieldError("/inputs" + field.pointer, field.code, short)
+    """The field with its pointer from the body's root."""
+    return FieldError("/inputs" + field.pointer, field.code, field.message)
 
 
 def _info(prompts: PromptSet, name: str) -> PromptInfo:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from chains.errors import PromptSetError
+from chains.errors import PromptError, PromptSetError
 from chains.prompts import PromptSet, load_served_set
 from chains.prompts.labels import Target
 from chains.prompts.watch import changes, read_settled
@@ -26,12 +26,14 @@ class PromptReloader:
     """Keeps a runner at the newest good state of its prompt folder. Every process of the service has its own.
 
     `loaded_at` is when the set that serves was taken over, in epoch milliseconds; `last_error` says why what lies
-    in the folder now isn't served, and is None where it is.
+    in the folder now isn't served, and is None where it is. `last_places` says only where it is wrong, and quotes
+    nothing of a prompt.
     """
 
     def __init__(self, runner: Runner) -> None:
         self.loaded_at = _now_ms()
         self.last_error: str | None = None
+        self.last_places: str | None = None
         self._runner = runner
         self._folder = runner.prompts.folder
         self._load_s = 0.0
@@ -69,12 +71,14 @@ class PromptReloader:
                 self._take_over(prompts)
             elif self.last_error is not None:
                 _log.info("prompts are good again: digest %s, as before", prompts.digest)
-            self.last_error = None
+            self.last_error = self.last_places = None
         except Exception as error:
             self._refuse(error)
         self._load_s = time.monotonic() - start
 
     def _load(self) -> PromptSet:
+        if not self._folder.is_dir():
+            raise PromptSetError([PromptError("there is no such prompt folder", path=self._folder, hint="put it back")])
         return load_served_set(self._folder, self._runner.tasks, self._runner.prompts)
 
     def _take_over(self, prompts: PromptSet) -> None:
@@ -89,7 +93,7 @@ class PromptReloader:
         told = _told(error, self._folder)
         if told == self.last_error:
             return
-        self.last_error = told
+        self.last_error, self.last_places = told, _places(error, self._folder)
         foreseen = isinstance(error, PromptSetError)
         kept = self._runner.prompts.digest
         _log.error("prompts refused, still serving digest %s: %s", kept, error, exc_info=None if foreseen else error)
@@ -104,7 +108,7 @@ async def _set_within(event: asyncio.Event, seconds: float | None) -> None:
 
 
 def _told(error: Exception, folder: Path) -> str:
-    """The first problems. Whoever asks for readiness needn't know where the folder is, so its name stands for it."""
+    """The first problems. Whoever may read prompts needn't know where the folder is, so its name stands for it."""
     if isinstance(error, PromptSetError):
         problems = list(map(str, error.errors))
         text = "\n".join([*problems[:_MOST_NAMED], *_and_more(problems, _MOST_NAMED)])
@@ -113,6 +117,23 @@ def _told(error: Exception, folder: Path) -> str:
     shown = folder.name if folder.is_absolute() else str(folder)
     text = text.replace(str(folder.resolve()), shown).replace(str(folder), shown)
     return text if len(text) <= _LONGEST_ERROR else f"{text[:_LONGEST_ERROR]} ... (the log has the rest)"
+
+
+def _places(error: Exception, folder: Path) -> str:
+    """Where the first problems are, for whoever may not read prompts: `summarize/1.0.0.j2:8:4: [undefined]`."""
+    if not isinstance(error, PromptSetError):
+        return f"{type(error).__name__} (the log says more)"
+    places = [f"{_place(problem, folder)}: [{problem.rule}]" for problem in error.errors]
+    return "\n".join([*places[:_MOST_NAMED], *_and_more(places, _MOST_NAMED)])
+
+
+def _place(problem: PromptError, folder: Path) -> str:
+    path = problem.path
+    if path is None or path == folder:
+        return "the prompt folder"
+    bases = [base for base in (folder, folder.resolve()) if path.is_relative_to(base)]
+    name = path.relative_to(bases[0]).as_posix() if bases else path.name
+    return ":".join(str(part) for part in (name, problem.line, problem.column) if part is not None)
 
 
 def _and_more(found: list[str], shown: int) -> list[str]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.contract import TaskInfo, TaskList, response_model, to_response
-from app.problems import MEDIA_TYPE, Problem
+from app.problems import REFUSALS
 from app.strict_json import StrictJsonRoute
 from chains.result import PromptIdentity, TaskResult
 from chains.runner import Runner
@@ -17,7 +17,6 @@ from chains.task import Task
 __all__ = ["prompt_words", "task_router"]
 
 _CLIENT_GONE = 499
-_PROBLEM = {"model": Problem, "content": {MEDIA_TYPE: {}}}
 
 
 def task_router(runner: Runner) -> APIRouter:
@@ -33,8 +32,7 @@ def task_router(runner: Runner) -> APIRouter:
             response_class=Response,
             responses={
                 200: {"model": response_model(task), "description": "The task's output, and how it came about."},
-                "4XX": {**_PROBLEM, "description": "The request cannot be served as it is."},
-                "5XX": {**_PROBLEM, "description": "The service or its model server failed."},
+                **REFUSALS,
             },
         )
 

@@ -28,7 +28,7 @@ when it is sent again later. Every message says what was wrong, where, and what 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 __all__ = [
     "BackendError",
@@ -116,9 +116,14 @@ class PromptError(CopydeskError):
 
 
 class PromptRenderError(PromptError):
-    """A valid template failed on these inputs: a limit was hit, or an expression was wrong."""
+    """A valid template failed on these inputs: a limit was hit, or an expression was wrong. `prompt` is its
+    name@version."""
 
     code = "prompt_render_failed"
+
+    def __init__(self, message: str, *, prompt: str = "", **place: Any) -> None:
+        super().__init__(message, **place)
+        self.prompt = prompt
 
 
 class PromptSetError(CopydeskError):

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -18,12 +19,15 @@ from chains.errors import (
     ConfigurationError,
     CopydeskError,
     DeadlineExceeded,
+    FieldError,
     InvalidInput,
+    PromptRenderError,
     UnknownPrompt,
     UnknownTask,
 )
 from chains.ledger import Ledger, open_ledger
 from chains.prompts import PRODUCTION, ModelParameters, PromptSet, PromptVersion, Selection, contract_problems, select
+from chains.prompts.selection import by_label, by_version
 from chains.result import Attempt, PromptIdentity, RenderedPrompt, TaskResult, Timing
 from chains.task import Parts, Task, TaskInput
 
@@ -165,32 +169,20 @@ class Runner:
     ) -> RenderedPrompt:
         """What a model would read: one version of any prompt, or what a label serves, without the canary's dice.
 
-        Raises UnknownPrompt, InvalidInput where the prompt doesn't take the inputs (pointers begin at the inputs),
-        PromptRenderError where the template fails on them.
+        Raises UnknownPrompt, and InvalidInput where the prompt doesn't take the inputs or its template fails on them;
+        the pointers begin at the inputs.
         """
-        selection = self._named(name, version, label)
-        errors = selection.prompt.validate(inputs)
-        if errors:
-            raise InvalidInput(f"The prompt {selection.prompt} doesn't take these inputs. See errors.", errors)
-        messages = selection.prompt.invoke(dict(inputs)).to_messages()
+        prompts = self.prompts
+        if version is not None:
+            selection = by_version(prompts, name, version, allow_drafts=self.allow_drafts)
+        else:
+            selection = by_label(prompts, name, PRODUCTION if label is None else label)
+        messages = await asyncio.to_thread(_rendered, selection.prompt, inputs, prompts.folder)
         return RenderedPrompt(
             messages=tuple((_ROLES[message.type], str(message.text)) for message in messages),
             tokens=await self._tokens(self.routes.get(name, self._default_route), messages),
             prompt=_identity(selection),
         )
-
-    def _named(self, name: str, version: str | None, label: str | None) -> Selection:
-        """The version of that name, else what the label serves, else what production serves."""
-        prompts = self.prompts
-        prompts.versions(name)
-        labels = prompts.labels.get(name, {})
-        if version is not None:
-            prompts.get(name, version)  # `select` would take a label too
-        elif label is not None and label not in labels:
-            known = f"Its labels are: {', '.join(labels)}." if labels else "It has no labels."
-            raise UnknownPrompt(f"The prompt {name!r} has no label {label!r}. {known}")
-        wanted = PRODUCTION if version is None and label is None else version or label
-        return select(prompts, name, wanted, allow_drafts=self.allow_drafts)
 
     async def _tokens(self, route: Sequence[str], messages: list[BaseMessage]) -> int | None:
         for backend in (self.backends[name] for name in route):
@@ -225,6 +217,19 @@ async def _along_the_route(legs: Sequence[_Leg], request: TaskInput) -> tuple[An
                 raise
             attempts.append(Attempt(leg.backend, error.code, _ms_since(start)))
     return await last.chain.ainvoke(request), last.backend, attempts
+
+
+def _rendered(prompt: PromptVersion, inputs: Mapping[str, Any], folder: Path) -> list[BaseMessage]:
+    """The messages for inputs that nobody has checked: a second of work at the worst. Raises InvalidInput."""
+    errors = prompt.validate(inputs)
+    if errors:
+        raise InvalidInput(f"The prompt {prompt} doesn't take these inputs. See errors.", errors)
+    try:
+        return prompt.invoke(dict(inputs)).to_messages()
+    except PromptRenderError as error:
+        place = "" if error.path is None else f"{error.path.relative_to(folder).as_posix()}:{error.line or ''}"
+        field = FieldError("", error.code, f"{place.rstrip(':')}: {error.message}".lstrip(": "))
+        raise InvalidInput(f"The prompt {prompt} fails on these inputs. See errors.", [field]) from error
 
 
 def _identity(selection: Selection) -> PromptIdentity:

@@ -13,6 +13,7 @@ from chains.errors import PromptError
 from chains.prompts.parameters import Example
 from chains.prompts.schemas import check_schema
 from chains.prompts.source import Source, read_text, read_yaml, real_path
+from chains.prompts.visibility import why_unseen
 from chains.prompts.yaml_places import place_in_yaml
 
 __all__ = ["read_examples", "read_output"]
@@ -64,14 +65,25 @@ def read_examples(root: Path, source: Source, name: str | None) -> tuple[tuple[E
 
 
 def _below(root: Path, folder: str, name: str, path: Path, line: int | None) -> Path:
-    """A file that the front matter names. It must lie in the folder, also after links are followed."""
+    """A file that the front matter names. It must lie in the folder, also after links are followed, and
+    where a running service notices its edits."""
     within = root / folder
     try:
         file = real_path(within / name)
         found = file.is_relative_to(within) and file.is_file()
+    except PermissionError as error:
+        raise PromptError(f"cannot be read: {error.strerror}", path=within / name, rule="file") from error
     except (OSError, ValueError):  # a name that no file can have
         found = False
     if not found:
         where = f"prompts/{folder}".rstrip("/")
         raise PromptError(f"there is no file {name[:200]!r} under {where}", path=path, line=line, rule="file-missing")
+    # An edit is noticed where the name leads by its folders; a link's end may lie elsewhere.
+    named = within / name
+    seen = named if named.is_relative_to(root) and ".." not in named.parts else file
+    unseen = why_unseen(seen.relative_to(root).parts)
+    if unseen is not None:
+        hint = "move it to where edits are noticed, such as the prompt's own folder"
+        message = f"{name[:200]!r} {unseen}, so a running service would miss its edits"
+        raise PromptError(message, path=path, line=line, hint=hint, rule="file-missing")
     return file

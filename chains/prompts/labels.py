@@ -19,7 +19,7 @@ from typing import Any
 from semver import Version
 
 from chains.errors import PromptError
-from chains.prompts.source import check_within, read_text, read_yaml
+from chains.prompts.source import check_within, exists, read_text, read_yaml
 
 __all__ = [
     "CANARY",
@@ -63,7 +63,7 @@ def read_labels(folder: Path) -> Labels:
     Whether the prompts and versions exist is for the set to check.
     """
     path = folder / LABELS
-    if not path.exists():
+    if not exists(path):
         return MappingProxyType({})
     check_within(folder, path)
     entries = read_yaml(path)
@@ -75,6 +75,7 @@ def read_labels(folder: Path) -> Labels:
 
 
 _EXAMPLE = "summarize: {production: 1.0.0}"
+_CANARY_EXAMPLE = "canary: {version: 1.1.0, percent: 10}"
 
 
 def _targets(path: Path, name: str, labels: Any) -> Mapping[str, Target]:
@@ -121,7 +122,8 @@ def label_line(path: Path, name: str, label: str | None) -> int | None:
 def _wrong(path: Path, name: str, label: str | None, message: str) -> PromptError:
     place = name if label is None else f"{name}.{label}"
     line = label_line(path, name, label)
-    return PromptError(f"{place}: {message}", path=path, line=line, hint=_EXAMPLE, rule=_RULE)
+    hint = _CANARY_EXAMPLE if label == CANARY else _EXAMPLE
+    return PromptError(f"{place}: {message}", path=path, line=line, hint=hint, rule=_RULE)
 
 
 def takes_canary(percent: float, *parts: str) -> bool:

@@ -47,14 +47,18 @@ class Loader:
         except (OSError, PromptError):
             return False
 
-    def uses(self, path: Path, known: Mapping[str, Path]) -> tuple[str, ...]:
-        """The helper prompts that a template pins, before anything else of it is loaded. Raises PromptError."""
+    def uses(self, path: Path, known: Mapping[str, Path], unreadable: Mapping[str, PromptError]) -> tuple[str, ...]:
+        """The helper prompts that a template pins, before anything else of it is loaded. Raises PromptError;
+        of prompts that are `unreadable`, the error that says so."""
         check_within(self._root, path)
         source = read_source(path)
         front = parse_front_matter(source)
         self._sources[path] = source, front
         uses = front.uses
         for alias, target in uses.items():
+            wrong = unreadable.get(target.partition("@")[0])
+            if wrong is not None:
+                raise wrong
             if target not in known:
                 hint = f"NAME@VERSION, one of {', '.join(known)}"
                 line = source.key_lines.get("uses")

@@ -19,7 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from chains.errors import PromptError
-from chains.prompts.source import check_within, read_yaml
+from chains.prompts.source import check_within, exists, read_yaml
 
 __all__ = ["LOCK", "Lock", "file_digest", "read_lock", "write_text"]
 
@@ -49,7 +49,7 @@ class Lock:
 def read_lock(folder: Path) -> Lock:
     """The lock of a prompt folder; an empty one where there is none. Raises PromptError."""
     path = folder / LOCK
-    if not path.exists():
+    if not exists(path):
         return Lock()
     check_within(folder, path)
     entries = read_yaml(path)
@@ -76,7 +76,15 @@ def file_digest(data: bytes) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file as a whole: whoever reads it meanwhile sees the old one or the new one."""
+    """Replace a file as a whole: whoever reads it meanwhile sees the old one or the new one. Raises PromptError."""
+    try:
+        _replace(path, text)
+    except OSError as error:
+        hint = "let whoever runs this write into its folder; git status tells what was written before"
+        raise PromptError(f"cannot be written: {error.strerror}", path=path, hint=hint, rule="file") from error
+
+
+def _replace(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -19,7 +19,7 @@ class ModelParameters(_Closed):
     max_output_tokens: int = Field(default=512, ge=1, le=32_768, strict=True)
     top_p: float | None = Field(default=None, gt=0, le=1, strict=True)
     frequency_penalty: float | None = Field(default=None, ge=-2, le=2, strict=True)
-    seed: int | None = Field(default=None, ge=0, strict=True)
+    seed: int | None = Field(default=None, ge=0, le=2**63 - 1, strict=True)
     stop: tuple[str, ...] = Field(default=(), max_length=8)
 
 

@@ -17,13 +17,13 @@ from chains.prompts.labels import Labels, read_labels
 from chains.prompts.loader import Loader
 from chains.prompts.lock import Lock, read_lock
 from chains.prompts.parameters import Case
-from chains.prompts.source import check_within, read_text, read_yaml
+from chains.prompts.source import check_within, exists, listed, read_text, read_yaml
 from chains.prompts.version import PromptVersion
 from chains.prompts.yaml_places import place_in_yaml
 
 __all__ = ["PromptSet", "Reading", "load_prompt_set", "read_prompt_set"]
 
-_SHARED = frozenset({"partials", "schemas", "evidence"})
+_NO_PROMPTS = frozenset({"partials", "schemas", "evidence"})
 _CASES = TypeAdapter(list[Case])
 _DEEPEST_USE = 20
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
@@ -84,7 +84,7 @@ class PromptSet:
         """The golden inputs of a prompt by name, from its cases.yaml. Raises UnknownPrompt, PromptError."""
         self.versions(name)
         path = self.folder / name / "cases.yaml"
-        if not path.is_file():
+        if not exists(path):
             return {}
         check_within(self.folder, path)
         try:
@@ -127,14 +127,11 @@ def load_prompt_set(folder: Path, previous: PromptSet | None = None) -> PromptSe
 
 def read_prompt_set(folder: Path, previous: PromptSet | None = None) -> Reading:
     """Load what can be loaded of a prompt folder, as `load_prompt_set` does. Raises PromptSetError where there is no
-    such folder."""
-    if not folder.is_dir():
-        hint = "set prompts.dir, or start in a folder that has prompts/"
-        raise PromptSetError([PromptError("there is no such prompt folder", path=folder, hint=hint, rule="file")])
-    files, misnamed = _template_files(folder)
+    such folder, or it can't be read."""
+    files, unreadable, misnamed = _template_files(_prompt_folders(folder))
     loader = Loader(folder)
-    errors = ErrorList([*misnamed, *loader.load_partials()])
-    found = _Versions(loader, files, previous)
+    errors = ErrorList([*unreadable.values(), *misnamed, *loader.load_partials()])
+    found = _Versions(loader, files, unreadable, previous)
     for key in files:
         errors.catch(found.load, key)
     if not files and not errors:
@@ -147,37 +144,84 @@ def read_prompt_set(folder: Path, previous: PromptSet | None = None) -> Reading:
         if key in found.loaded:
             versions.setdefault(key.split("@")[0], []).append(found.loaded[key])
     prompts = PromptSet(folder, versions, lock or Lock(), labels or MappingProxyType({}))
-    told = {str(error): error for error in errors}
-    return Reading(prompts, tuple(told.values()), tuple(key for key in files if key not in found.loaded))
+    told = {str(error): error for error in _told_of_deleted(folder, errors, prompts.lock)}
+    missing = [key for key in files if key not in found.loaded]
+    missing += [key for key in prompts.lock.versions if key.split("@")[0] in unreadable]
+    return Reading(prompts, tuple(told.values()), tuple(missing))
 
 
-def _template_files(folder: Path) -> tuple[dict[str, Path], list[PromptError]]:
-    """`name@version` -> file, by name and then by version; and files whose name is no version."""
-    files, errors = {}, []
-    folders = (path for path in folder.iterdir() if path.is_dir() and path.name not in _SHARED)
-    for directory in sorted(path for path in folders if not path.name.startswith(".")):
+def _told_of_deleted(folder: Path, errors: Sequence[PromptError], lock: Lock) -> Iterator[PromptError]:
+    """The errors; those that miss a file that the lock knows say how to bring it back."""
+    for error in errors:
+        if error.rule in ("include-missing", "file-missing"):
+            gone = next((name for name in lock.files if _is_missed(folder, name, error)), None)
+            if gone is not None:
+                hint = f"git checkout -- {folder / gone}"
+                yield PromptError(
+                    error.message, path=error.path, line=error.line, column=error.column, hint=hint, rule=error.rule
+                )
+                continue
+        yield error
+
+
+def _is_missed(folder: Path, name: str, error: PromptError) -> bool:
+    named = (name, name.removeprefix("schemas/"))
+    return any(repr(text) in error.message for text in named) and not exists(folder / name)
+
+
+def _prompt_folders(folder: Path) -> list[Path]:
+    """The folders of the prompts. Raises PromptSetError where there is no such prompt folder, or it can't be read."""
+    try:
+        if not exists(folder) or not folder.is_dir():
+            hint = "set prompts.dir, or start in a folder that has prompts/"
+            raise PromptError("there is no such prompt folder", path=folder, hint=hint, rule="file")
+        return [path for path in listed(folder) if path.name not in _NO_PROMPTS and exists(path) and path.is_dir()]
+    except PromptError as error:
+        raise PromptSetError([error]) from error
+
+
+def _template_files(
+    directories: Sequence[Path],
+) -> tuple[dict[str, Path], dict[str, PromptError], list[PromptError]]:
+    """`name@version` -> file, by name and then by version; prompts whose folder can't be read; and files whose name is
+    no version."""
+    files: dict[str, Path] = {}
+    unreadable, errors = dict[str, PromptError](), list[PromptError]()
+    for directory in directories:
+        try:
+            templates = [path for path in listed(directory) if path.suffix == ".j2"]
+        except PromptError as error:
+            unreadable[directory.name] = error
+            continue
         found = []
-        for path in sorted(directory.glob("[!.]*.j2")):  # hidden files are editors'
+        for path in templates:
             if not _NAME.fullmatch(directory.name):
                 hint = "letters, digits, dash and underscore"
                 message = "its folder is not a possible name of a prompt"
                 errors.append(PromptError(message, path=path, hint=hint, rule="file"))
-            elif Version.is_valid(path.stem):
+            elif Version.is_valid(path.stem) and "+" not in path.stem:
                 found.append((Version.parse(path.stem), path))
             else:
-                hint = "MAJOR.MINOR.PATCH.j2: 1.0.0.j2"
+                hint = "MAJOR.MINOR.PATCH.j2, with -rc.1 at most: 1.0.0.j2"
                 errors.append(PromptError("its name is not a version", path=path, hint=hint, rule="file"))
         files.update({f"{directory.name}@{version}": path for version, path in sorted(found)})
-    return files, errors
+    return files, unreadable, errors
 
 
 class _Versions:
     """Loads the versions of a folder, each after the helper prompts that it pins."""
 
-    def __init__(self, loader: Loader, files: Mapping[str, Path], previous: PromptSet | None) -> None:
+    def __init__(
+        self,
+        loader: Loader,
+        files: Mapping[str, Path],
+        unreadable: Mapping[str, PromptError],
+        previous: PromptSet | None,
+    ) -> None:
         self.loaded: dict[str, PromptVersion] = {}
         self._loader = loader
         self._files = files
+        self._unreadable = unreadable
         self._known = {str(prompt): prompt for prompt in previous or ()}
 
     def load(self, key: str, within: tuple[str, ...] = ()) -> PromptVersion:
@@ -192,7 +236,7 @@ class _Versions:
         if known is not None and self._loader.is_unchanged(known, path) and self._has_same_helpers(known, key, within):
             self.loaded[key] = known
             return known
-        for target in self._loader.uses(path, self._files):
+        for target in self._loader.uses(path, self._files, self._unreadable):
             self.load(target, (*within, key))
         name, _, version = key.partition("@")
         self.loaded[key] = self._loader.load(path, name, version, self.loaded)

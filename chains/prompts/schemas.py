@@ -6,13 +6,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import regex
-from jsonschema import Draft202012Validator, ValidationError
-from jsonschema.validators import extend
+from jsonschema import Draft202012Validator
 
 from chains.errors import PromptError
+from chains.prompts.schema_keywords import nearest_keyword, unknown_keywords
+from chains.prompts.validation import CannotCheck, SchemaValidator, violations
 
-__all__ = ["PatternTooSlow", "SchemaValidator", "check_default", "check_schema"]
+__all__ = ["check_default", "check_schema"]
 
 _UNAVAILABLE = {
     **dict.fromkeys(("$ref", "$dynamicRef", "$recursiveRef"), "write it out"),
@@ -20,28 +20,8 @@ _UNAVAILABLE = {
 }
 _MOST_PARTS = 1_000
 _LONGEST_PATTERN = 500
-_PATTERN_S = 0.1
 _ANY_VALUE = frozenset({"default", "const"})
 _METASCHEMA = Draft202012Validator(Draft202012Validator.META_SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
-
-
-class PatternTooSlow(Exception):
-    """A `pattern` that needs endless time for some text, such as (a+)+$."""
-
-
-def _match(validator: Any, pattern: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    """The keyword `pattern`, within a time limit that Python's own expressions don't have."""
-    if not isinstance(instance, str):
-        return
-    try:
-        if regex.search(pattern, instance, timeout=_PATTERN_S) is None:
-            yield ValidationError(f"{instance!r} does not match {pattern!r}")
-    except TimeoutError:
-        raise PatternTooSlow(f"the pattern {pattern!r} takes too long") from None
-
-
-SchemaValidator = extend(Draft202012Validator, {"pattern": _match})  # type: ignore[no-untyped-call]
-"""Validates values by a prompt's schema. Raises PatternTooSlow."""
 
 
 def check_schema(schema: Any, place: str, path: Path, line: int | None) -> None:
@@ -55,10 +35,17 @@ def check_schema(schema: Any, place: str, path: Path, line: int | None) -> None:
     except RecursionError as error:
         raise _wrong(f"{place}: nested too deeply", path, line) from error
     if reason is not None:
-        raise _wrong(f"{place}: not a JSON Schema: {reason}", path, line)
+        needless = isinstance(schema.get("required"), bool) and place.startswith("inputs.")
+        hint = "an input without a default is required" if needless else None
+        raise _wrong(f"{place}: not a JSON Schema: {reason}", path, line, hint)
     unavailable = next((key for key in _keys(schema) if key in _UNAVAILABLE), None)
     if unavailable is not None:
         raise _wrong(f"{place}: {unavailable} is not available", path, line, _UNAVAILABLE[unavailable])
+    unknown = next(unknown_keywords(schema), None)
+    if unknown is not None:
+        near = nearest_keyword(unknown)
+        hint = f"did you mean {near}?" if near else "a note of your own goes into description or $comment"
+        raise _wrong(f"{place}: {unknown[:100]!r} is no keyword of JSON Schema", path, line, hint)
 
 
 def check_default(schema: Mapping[str, Any], place: str, path: Path, line: int | None) -> None:
@@ -66,9 +53,9 @@ def check_default(schema: Mapping[str, Any], place: str, path: Path, line: int |
     if "default" not in schema:
         return
     try:
-        wrong = next(SchemaValidator(schema).iter_errors(schema["default"]), None)
-        reason = None if wrong is None else wrong.message
-    except PatternTooSlow as error:
+        wrong = violations(SchemaValidator(schema), schema["default"])
+        reason = wrong[0].message if wrong else None
+    except CannotCheck as error:
         reason = str(error)
     if reason is not None:
         raise PromptError(f"{place}: its default: {reason}", path=path, line=line, column=1, rule="default")

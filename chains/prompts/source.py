@@ -13,6 +13,7 @@ A role opens only at a line that is exactly `system:`, `user:` or `assistant:`; 
 text is all that stands between its role line and the next, without the last line break; nothing else is trimmed.
 """
 
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from chains.errors import PromptError
+from chains.prompts.role_lines import near_misses
+from chains.prompts.visibility import is_hidden
 from chains.strict_yaml import YamlError, load_yaml
 
 __all__ = [
@@ -27,7 +30,9 @@ __all__ = [
     "Section",
     "Source",
     "check_within",
+    "exists",
     "has_role_line",
+    "listed",
     "read_source",
     "read_text",
     "read_yaml",
@@ -74,6 +79,36 @@ def check_within(folder: Path, path: Path) -> None:
     if not real_path(path).is_relative_to(real_path(folder)):
         hint = "copy the file instead of linking to it"
         raise PromptError("leads out of the prompt folder", path=path, hint=hint, rule="file")
+
+
+def exists(path: Path) -> bool:
+    """Whether there is something at the path, links followed. Raises PromptError where nobody may look."""
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return False
+        raise _unreadable(path, error.strerror) from error
+    return True
+
+
+def listed(folder: Path) -> list[Path]:
+    """What lies in a folder, by name, without what is hidden; nothing where there is no folder. Raises PromptError
+    where it can't be read."""
+    if not exists(folder) or not folder.is_dir():
+        return []
+    try:
+        found = list(folder.iterdir())
+    except OSError as error:
+        raise _unreadable(folder, error.strerror) from error
+    if not os.access(folder, os.X_OK):  # its names are known, but nothing of it can be opened
+        raise _unreadable(folder, os.strerror(errno.EACCES))
+    return sorted(path for path in found if not is_hidden(path.name))
+
+
+def _unreadable(path: Path, reason: str | None) -> PromptError:
+    hint = "let whoever runs this read it"
+    return PromptError(f"cannot be read: {reason}", path=path, hint=hint, rule="file")
 
 
 def read_text(path: Path) -> str:
@@ -155,7 +190,7 @@ def _split(path: Path, body: list[str], first_line: int) -> tuple[Section, ...]:
     before = body[: starts[0][0]] if starts else body
     stray = next((number for number, line in enumerate(before) if line.strip()), None)
     if stray is not None:
-        hint = "a line that is exactly system:, user: or assistant: opens a section"
+        hint = _meant(body, first_line) or "a line that is exactly system:, user: or assistant: opens a section"
         line = first_line + stray
         raise PromptError("text before the first role", path=path, line=line, column=1, hint=hint, rule="role")
     if len(starts) > _MOST_SECTIONS:
@@ -171,7 +206,7 @@ def _split(path: Path, body: list[str], first_line: int) -> tuple[Section, ...]:
             line = first_line + start
             raise PromptError(f"the {role} section is empty", path=path, line=line, column=1, rule="role")
         sections.append(Section(role, text, first_line + start + 1))
-    _check_order(path, sections, first_line)
+    _check_order(path, sections, first_line, body)
     return tuple(sections)
 
 
@@ -181,10 +216,19 @@ def unescaped(text: str) -> str:
     return "\n".join(lines)
 
 
-def _check_order(path: Path, sections: list[Section], first_line: int) -> None:
+def _meant(body: list[str], first_line: int) -> str | None:
+    """What a line says that was probably to open a role, as a hint."""
+    found = next(near_misses("\n".join(body)), None)
+    if found is None:
+        return None
+    return f"line {first_line + found.line - 1} is {found.text!r}: did you mean {found.role}:?"
+
+
+def _check_order(path: Path, sections: list[Section], first_line: int, body: list[str]) -> None:
     late = next((s for number, s in enumerate(sections) if s.role == "system" and number > 0), None)
     if late is not None:
         line = late.line - 1
         raise PromptError("a system section must be the first", path=path, line=line, column=1, rule="role")
     if not sections or sections[-1].role != "user":
-        raise PromptError("the last section must be user:", path=path, line=first_line, rule="role")
+        hint = _meant(body, first_line)
+        raise PromptError("the last section must be user:", path=path, line=first_line, hint=hint, rule="role")

@@ -13,7 +13,7 @@ from chains.errors import PromptError
 from chains.prompts.error_list import ErrorList
 from chains.prompts.names import wrong_names
 from chains.prompts.sandbox import Refused, create_environment, generate
-from chains.prompts.source import Section, has_role_line, read_text, real_path, unescaped
+from chains.prompts.source import Section, has_role_line, listed, read_text, real_path, unescaped
 from chains.prompts.version import CompiledSection
 
 __all__ = ["Templates"]
@@ -58,16 +58,25 @@ class Templates:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._partials: dict[str, str] = {}
+        self._wrong: dict[str, PromptError] = {}
+        self._unlisted: PromptError | None = None
         self._parsed: dict[str, _Parsed] = {}
         self._environment: ImmutableSandboxedEnvironment = create_environment(self._partials)
 
     def load_partials(self) -> list[PromptError]:
         """Read and check all partials; return what is wrong with them."""
         errors = ErrorList()
-        for path in sorted((self._root / "partials").glob("[!.]*.j2")):
-            text = errors.catch(self._read_partial, path)
-            if text is not None:
-                self._partials[f"partials/{path.name}"] = text
+        try:
+            found = [path for path in listed(self._root / "partials") if path.suffix == ".j2"]
+        except PromptError as error:
+            self._unlisted = error
+            return [error]
+        for path in found:
+            try:
+                self._partials[f"partials/{path.name}"] = self._read_partial(path)
+            except PromptError as error:
+                self._wrong[f"partials/{path.name}"] = error
+                errors.append(error)
         for name in self._partials:
             errors.catch(self._include, name, (), {})
         return errors
@@ -81,15 +90,17 @@ class Templates:
         """
         filename = f"{path}:{section.role}:{section.line}"
         parsed = self._parse(_Text(section.text, path, section.line - 1), filename)
-        self._include_all(parsed, (), partials)
+        included: dict[str, str] = {}
+        self._include_all(parsed, (), included)
+        partials.update(included)
         errors = ErrorList(parsed.wrong_names(inputs))
-        for name in partials:
+        for name in included:
             errors += self._parsed[name].wrong_names(inputs)
         errors.check()
-        for name in partials:
+        for name in included:
             _compiled(self._environment.get_template, name, path=self._root / name, line=1)
         template = _compiled(self._template, parsed.code, filename, path=path, line=section.line)
-        reads = parsed.names.union(*(self._parsed[name].names for name in partials))
+        reads = parsed.names.union(*(self._parsed[name].names for name in included))
         return CompiledSection(section.role, template, section.line, reads)
 
     def _read_partial(self, path: Path) -> str:
@@ -107,12 +118,13 @@ class Templates:
         return unescaped(text.removesuffix("\n"))
 
     def _include(self, name: str, within: tuple[str, ...], partials: dict[str, str]) -> None:
-        """Add the partial's text and those of all that it includes itself."""
+        """Add the partial's text and those of all that it includes itself. Raises PromptError for one that is wrong,
+        for each that includes it the same."""
         if name in partials:
             return
-        partials[name] = self._partials[name]
         if name not in self._parsed:
-            self._parsed[name] = self._parse(_Text(partials[name], self._root / name, 0), name)
+            self._parsed[name] = self._parse(_Text(self._partials[name], self._root / name, 0), name)
+        partials[name] = self._partials[name]
         self._include_all(self._parsed[name], (*within, name), partials)
 
     def _include_all(self, parsed: _Parsed, within: tuple[str, ...], partials: dict[str, str]) -> None:
@@ -121,6 +133,8 @@ class Templates:
                 chain = " -> ".join([*within[within.index(name) if name in within else 0 :], name])
                 how = "circular" if name in within else "too deep"
                 raise parsed.text.error(f"the include is {how}: {chain}", line, name, rule="include-circular")
+            if _PARTIAL.fullmatch(name) and (wrong := self._wrong.get(name, self._unlisted)) is not None:
+                raise wrong
             if not _PARTIAL.fullmatch(name) or name not in self._partials:
                 hint = f"there is {', '.join(sorted(self._partials)) or 'none'}"
                 raise parsed.text.error(f"there is no partial {name!r}", line, name, hint, rule="include-missing")

@@ -17,11 +17,12 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from chains.errors import FieldError, PromptRenderError
 from chains.prompts.budget import BUDGET, Budget, LimitExceeded
 from chains.prompts.parameters import Example, FrontMatter, ModelParameters
-from chains.prompts.schemas import PatternTooSlow, SchemaValidator
 from chains.prompts.source import Source
+from chains.prompts.validation import CannotCheck, SchemaValidator, violations
 
 __all__ = ["CompiledSection", "Ingredients", "PromptVersion"]
 
+_MOST_ERRORS = 50
 _MESSAGES: Mapping[str, type[BaseMessage]] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
 
 
@@ -97,7 +98,7 @@ class PromptVersion(Runnable[dict[str, Any], ChatPromptValue]):
         missing = self.required - values.keys()
         if missing:
             message = f"the prompt {self} needs the inputs {', '.join(sorted(missing))}"
-            raise PromptRenderError(message, path=self._path, rule="case-failed")
+            raise PromptRenderError(message, path=self._path, rule="case-failed", prompt=str(self))
         budget = Budget()
         values[BUDGET] = budget
         messages: list[BaseMessage] = []
@@ -113,14 +114,14 @@ class PromptVersion(Runnable[dict[str, Any], ChatPromptValue]):
         return self.invoke(input)
 
     def validate(self, inputs: Mapping[str, Any]) -> list[FieldError]:
-        """What is wrong with inputs that don't come from a typed task, by JSON pointer."""
+        """What is wrong with inputs that don't come from a typed task, by JSON pointer: the first 50 places, and then
+        one that says that there are more. Takes a second at the most, whatever the inputs."""
         try:
-            return [
-                FieldError(_pointer(error.absolute_path), str(error.validator), error.message)
-                for error in self._validator.iter_errors(dict(inputs))
-            ]
-        except PatternTooSlow as error:
-            return [FieldError("", "pattern", str(error))]
+            errors = violations(self._validator, inputs, _MOST_ERRORS + 1)
+        except CannotCheck as error:
+            return [FieldError("", error.code, str(error))]
+        found = [FieldError(_pointer(error.absolute_path), str(error.validator), error.message) for error in errors]
+        return found if len(found) <= _MOST_ERRORS else [*found[:_MOST_ERRORS], FieldError("", "more", "and more")]
 
     @cached_property
     def _validator(self) -> Any:
@@ -167,7 +168,7 @@ class PromptVersion(Runnable[dict[str, Any], ChatPromptValue]):
         # The texts of Python's own errors may quote a caller's value; those of Jinja and of the limits don't.
         known = isinstance(error, (LimitExceeded, TemplateError))
         message = str(error) if known else f"a {type(error).__name__} in an expression"
-        return PromptRenderError(message, path=self._path, line=line, rule="case-failed")
+        return PromptRenderError(message, path=self._path, line=line, rule="case-failed", prompt=str(self))
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"

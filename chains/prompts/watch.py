@@ -18,6 +18,7 @@ from typing import TypeVar
 from watchfiles import awatch
 
 from chains.errors import PromptError, PromptSetError
+from chains.prompts.visibility import DEEPEST, EVIDENCE, is_hidden
 
 __all__ = ["Fingerprint", "changes", "fingerprint", "read_settled"]
 
@@ -30,7 +31,6 @@ _LOOK_S = 0.5
 _LOOKS_PER_COST = 100
 _WITHOUT_NOTIFICATIONS_S = 30.0
 _SETTLING_S = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.5, 0.5, 0.5)
-_DEEPEST = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def _entries(directory: str, within: tuple[str, ...]) -> Iterator[tuple[object, 
     """What lies below a directory. What can't be looked at is an entry too, with the reason."""
     try:
         with os.scandir(directory) as listed:
-            found = [entry for entry in listed if not entry.name.startswith(".") and not entry.name.endswith("~")]
+            found = [entry for entry in listed if not is_hidden(entry.name)]
     except OSError as error:
         yield directory, error.errno
         return
@@ -76,7 +76,7 @@ def _entries(directory: str, within: tuple[str, ...]) -> Iterator[tuple[object, 
         if not stat.S_ISDIR(status.st_mode):
             times = status.st_mtime_ns, status.st_ctime_ns
             yield entry.path, status.st_size, *times, status.st_ino, status.st_dev
-        elif len(within) < _DEEPEST and (within or entry.name != "evidence"):  # links may lead round in circles
+        elif len(within) < DEEPEST and (within or entry.name != EVIDENCE):  # links may lead round in circles
             yield from _entries(entry.path, (*within, entry.name))
 
 

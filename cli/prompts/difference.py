@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cli.prompts.display import identity, note, print_rule, print_table, table
-from cli.prompts.inputs import PromptName, chosen
+from cli.prompts.inputs import PromptOrVersion, chosen, split_versions
 from cli.prompts.options import AsJson, PromptDir, folder_of, print_json
 from cli.prompts.side_by_side import print_case
 
@@ -26,9 +26,11 @@ _NUMBERED = re.compile(r"[-_.]?\d+$")
 
 
 def difference(
-    name: PromptName,
+    name: PromptOrVersion,
     before: Annotated[str, typer.Argument(help="A version or a label.", metavar="A")],
-    after: Annotated[str, typer.Argument(help="The version or label to compare it with, also a draft.", metavar="B")],
+    after: Annotated[
+        str | None, typer.Argument(help="The version or label to compare it with, also a draft.", metavar="B")
+    ] = None,
     dir: PromptDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -41,8 +43,12 @@ def difference(
     from chains.prompts import load_prompt_set
     from chains.prompts.comparison.changes import compare
 
+    name, versions = split_versions(name, before, after)
+    if len(versions) != 2:
+        said = "Missing argument 'B'" if len(versions) < 2 else f"{len(versions)} versions"
+        raise typer.BadParameter(f"{said}: give NAME A B or NAME@A B")
     prompts = load_prompt_set(folder_of(dir))
-    old, new = (chosen(prompts, name, wanted).prompt for wanted in (before, after))
+    old, new = (chosen(prompts, name, wanted).prompt for wanted in versions)
     comparison = compare(old, new, prompts.cases(name))
     files = _files(prompts, old, new)
     if as_json:

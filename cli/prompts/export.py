@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.prompts.inputs import CaseName, InputPairs, InputsFile, PromptName, VersionOrLabel, chosen, given_inputs
+from cli.prompts.inputs import (
+    CaseName,
+    InputPairs,
+    InputsFile,
+    PromptOrVersion,
+    VersionOrLabel,
+    chosen,
+    given_inputs,
+    optional_version,
+)
 from cli.prompts.options import PromptDir, folder_of, print_json
 from cli.prompts.rendering import as_chat
 
@@ -17,7 +26,7 @@ __all__ = ["export"]
 
 
 def export(
-    name: PromptName,
+    name: PromptOrVersion,
     version: VersionOrLabel = None,
     case: CaseName = None,
     input: InputPairs = None,
@@ -35,6 +44,7 @@ def export(
     from chains.prompts import load_prompt_set
     from chains.tasks import load_tasks
 
+    name, version = optional_version(name, version)
     prompts = load_prompt_set(folder_of(dir))
     prompt = chosen(prompts, name, version).prompt
     given = given_inputs(prompts, prompt, case=case, pairs=input, file=inputs)

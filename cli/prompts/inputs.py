@@ -20,15 +20,23 @@ __all__ = [
     "InputPairs",
     "InputsFile",
     "PromptName",
+    "PromptOrVersion",
     "VersionOrLabel",
     "case_inputs",
     "check_inputs",
     "chosen",
     "given_inputs",
+    "one_version",
+    "optional_version",
+    "split_versions",
     "typed_pairs",
 ]
 
 PromptName = Annotated[str, typer.Argument(help="The prompt: the name of its folder.", metavar="NAME")]
+PromptOrVersion = Annotated[
+    str,
+    typer.Argument(help="The prompt: the name of its folder; or prompt and version as NAME@VERSION.", metavar="NAME"),
+]
 VersionOrLabel = Annotated[
     str | None,
     typer.Argument(
@@ -56,6 +64,27 @@ class GivenInputs:
 
     inputs: Mapping[str, Any]
     case: str | None = None
+
+
+def split_versions(name: str, *versions: str | None) -> tuple[str, list[str]]:
+    """The prompt, and the versions or labels of a call; one in NAME@VERSION is the first."""
+    prompt, at, first = name.partition("@")
+    return prompt, [version for version in (first if at else None, *versions) if version is not None]
+
+
+def one_version(name: str, version: str | None) -> tuple[str, str]:
+    """Prompt and version of a call that needs both. Raises BadParameter."""
+    prompt, versions = split_versions(name, version)
+    if not versions:
+        raise typer.BadParameter("Missing argument VERSION: give NAME VERSION or NAME@VERSION")
+    if len(versions) > 1:
+        raise typer.BadParameter(f"two versions: {' and '.join(versions)}; give one")
+    return prompt, versions[0]
+
+
+def optional_version(name: str, version: str | None) -> tuple[str, str | None]:
+    """The same where the version may be left out."""
+    return one_version(name, version) if "@" in name or version is not None else (name, None)
 
 
 def chosen(prompts: "PromptSet", name: str, wanted: str | None) -> "Selection":

@@ -7,8 +7,8 @@ import typer
 
 from chains.prompts.labels import PRODUCTION
 from cli.options import ConfigFile
-from cli.prompts.inputs import PromptName
-from cli.prompts.options import AsJson, PromptDir, folder_of, print_json
+from cli.prompts.inputs import PromptName, PromptOrVersion, one_version
+from cli.prompts.options import AsJson, PromptDir, dir_option, own_folder_of, print_json
 from cli.prompts.refusal import refusals
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ Label = Annotated[str, typer.Option("--label", "-l", help="The label: production
 
 
 def promote(
-    name: PromptName,
-    version: Annotated[str, typer.Argument(help="A released version.", metavar="VERSION")],
+    name: PromptOrVersion,
+    version: Annotated[str | None, typer.Argument(help="A released version.", metavar="VERSION")] = None,
     label: Label = PRODUCTION,
     percent: Annotated[
         float | None, typer.Option("--percent", help="The canary's share of production's requests.", metavar="N")
@@ -59,13 +59,15 @@ def promote(
     from chains.prompts.lifecycle.promoting import promote as promote_version
     from chains.tasks import load_tasks
 
+    name, version = one_version(name, version)
     request = Request(name, version, label, percent, initial, accept_inconclusive, force)
+    folder = own_folder_of(dir, config)
     with refusals(as_json):
-        done = promote_version(folder_of(dir, config), request, load_tasks(), lambda: _current(name, config, datasets))
+        done = promote_version(folder, request, load_tasks(), lambda: _current(name, config, datasets))
     if as_json:
         print_json(_promoted(done))
     else:
-        print("\n".join(_promotion_lines(done)))
+        print("\n".join([*_promotion_lines(done), *_written(folder, name, version), _undo(done, dir)]))
 
 
 def rollback(
@@ -80,19 +82,21 @@ def rollback(
     """Let a label serve what it served before.
 
     That is what stood there before its last promotion; another rollback goes one promotion further back. A label
-    that served nothing before is removed, but production never. labels.yaml and the record are for git.
+    that served nothing before is removed, but production never. Broken files of other prompts don't stand in the
+    way. labels.yaml and the record are for git.
 
     Example: copydesk prompts rollback summarize --reason "it invents dates"
     """
     from chains.prompts.lifecycle.rollback import rollback as roll_back
     from chains.tasks import load_tasks
 
+    folder = own_folder_of(dir)
     with refusals(as_json):
-        done = roll_back(folder_of(dir), name, load_tasks(), label, reason)
+        done = roll_back(folder, name, load_tasks(), label, reason)
     if as_json:
         print_json(_rolled_back(done))
     else:
-        print("\n".join(_rollback_lines(done)))
+        print("\n".join([*_rollback_lines(done, dir), *_written(folder, name, done.before.version)]))
 
 
 def _current(name: str, config: Path | None, datasets: Path | None) -> "Current":
@@ -149,10 +153,24 @@ def _promotion_lines(done: "Promoted") -> list[str]:
     basis = promotion.basis.value.replace("_", " ")
     lines.append(f"Basis: {basis}{f', because: {promotion.reason}' if promotion.reason else ''}")
     lines += [f"  overruled: {overruled}" for overruled in promotion.overruled]
+    if promotion.percent is not None:
+        lines.append("The share is of conversations: all requests of a key that names no session are one.")
     if done.removed_canary:
         lines.append(f"The canary, which had {_said(done.removed_canary)}, is removed: production serves its version.")
-    option = "" if promotion.label == PRODUCTION else f" --label {promotion.label}"
-    return [*lines, f"To undo it: copydesk prompts rollback {name}{option}"]
+    return lines
+
+
+def _written(folder: Path, name: str, version: str) -> list[str]:
+    from chains.prompts.labels import LABELS
+    from chains.prompts.lifecycle.evidence import evidence_path
+
+    return [f"Written: {folder / LABELS}, {evidence_path(folder, name, version)}"]
+
+
+def _undo(done: "Promoted", dir: Path | None) -> str:
+    label = done.promotion.label
+    option = "" if label == PRODUCTION else f" --label {label}"
+    return f"To undo it: copydesk prompts rollback {done.prompt.name}{option}{dir_option(dir)}"
 
 
 def _rolled_back(done: "RolledBack") -> dict[str, Any]:
@@ -162,16 +180,24 @@ def _rolled_back(done: "RolledBack") -> dict[str, Any]:
         "before": _target(done.before),
         "after": _target(done.after),
         "canary": _target(done.canary),
+        "broken": [str(error) for error in done.broken],
     }
 
 
-def _rollback_lines(done: "RolledBack") -> list[str]:
+def _rollback_lines(done: "RolledBack", dir: Path | None) -> list[str]:
+    broken = [f"  {error}" for error in done.broken]
+    if broken:
+        broken.insert(0, "Other files are broken. A running service keeps its last good set until they are mended:")
     if done.after is None:
-        return [f"{done.name}.{done.label} is removed; it served {_said(done.before)}, and nothing before that."]
+        earlier = "nothing before that"
+        if done.in_production is not None:
+            earlier = f"{_said(done.in_production)} before that, which production serves now"
+        removed = f"{done.name}.{done.label} is removed; it served {_said(done.before)}, and {earlier}."
+        return [removed, *broken]
     lines = [f"{done.name}.{done.label} serves {_said(done.after)} again; it served {_said(done.before)}."]
     if done.canary_serves_what_production_does:
         lines.append(
             f"The canary serves {done.canary.version if done.canary else ''} too now; to end it: "
-            f"copydesk prompts rollback {done.name} --label canary"
+            f"copydesk prompts rollback {done.name} --label canary{dir_option(dir)}"
         )
-    return lines
+    return [*lines, *broken]

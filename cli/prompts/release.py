@@ -1,11 +1,12 @@
 """`copydesk prompts release`: a draft becomes a version that never changes."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.prompts.inputs import PromptName
-from cli.prompts.options import AsJson, PromptDir, folder_of, print_json
+from cli.prompts.inputs import PromptOrVersion, one_version
+from cli.prompts.options import AsJson, PromptDir, dir_option, own_folder_of, print_json
 from cli.prompts.refusal import refusals
 
 if TYPE_CHECKING:
@@ -15,8 +16,10 @@ __all__ = ["release"]
 
 
 def release(
-    name: PromptName,
-    version: Annotated[str, typer.Argument(help="The draft: the name of its file without .j2.", metavar="VERSION")],
+    name: PromptOrVersion,
+    version: Annotated[
+        str | None, typer.Argument(help="The draft: the name of its file without .j2.", metavar="VERSION")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be done, and write nothing.")] = False,
     dir: PromptDir = None,
     as_json: AsJson = False,
@@ -33,15 +36,17 @@ def release(
     from chains.tasks import load_tasks
 
     step = plan_release if dry_run else release_version
+    name, version = one_version(name, version)
+    folder = own_folder_of(dir)
     with refusals(as_json):
-        done = step(folder_of(dir), name, version, load_tasks())
+        done = step(folder, name, version, load_tasks())
     if as_json:
         print_json({**_as_json(done), "dry_run": dry_run})
     else:
-        print("\n".join(_lines(done, dry_run)))
+        print("\n".join(_lines(done, dry_run, folder, dir)))
 
 
-def _lines(done: "Release", dry_run: bool) -> list[str]:
+def _lines(done: "Release", dry_run: bool, folder: Path, dir: Path | None) -> list[str]:
     prompt, base = done.prompt, done.base
     lines = [f"{prompt} {'could be' if dry_run else 'is'} released: {prompt.digest}"]
     if base is None:
@@ -54,7 +59,8 @@ def _lines(done: "Release", dry_run: bool) -> list[str]:
     return [
         *lines,
         "Its file, and every file that it shares, never changes from now on: prompts.lock is for git.",
-        f"Next: evaluate it, then copydesk prompts promote {prompt.name} {prompt.version}",
+        f"Written: {folder / 'prompts.lock'}",
+        f"Next: evaluate it, then copydesk prompts promote {prompt.name} {prompt.version}{dir_option(dir)}",
     ]
 
 

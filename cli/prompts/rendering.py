@@ -11,10 +11,11 @@ from cli.prompts.inputs import (
     GivenInputs,
     InputPairs,
     InputsFile,
-    PromptName,
+    PromptOrVersion,
     VersionOrLabel,
     chosen,
     given_inputs,
+    optional_version,
 )
 from cli.prompts.options import AsJson, PromptDir, folder_of, print_json
 
@@ -27,7 +28,7 @@ __all__ = ["as_chat", "render"]
 
 
 def render(
-    name: PromptName,
+    name: PromptOrVersion,
     version: VersionOrLabel = None,
     case: CaseName = None,
     all_cases: Annotated[bool, typer.Option("--all-cases", help="Every golden case that the version takes.")] = False,
@@ -46,6 +47,7 @@ def render(
 
     if all_cases and (case or input or inputs):
         raise typer.BadParameter("give --all-cases or inputs, not both")
+    name, version = optional_version(name, version)
     prompts = load_prompt_set(folder_of(dir))
     prompt = chosen(prompts, name, version).prompt
     if all_cases:

@@ -11,7 +11,7 @@ from app.settings import Settings, load_settings
 from app.starting import with_started_backends
 from chains.errors import ConfigurationError, InvalidInput
 from cli.options import ConfigFile
-from cli.prompts.inputs import PromptName, case_inputs, chosen, typed_pairs
+from cli.prompts.inputs import PromptOrVersion, case_inputs, chosen, split_versions, typed_pairs
 from cli.prompts.options import AsJson, PromptDir, folder_of, print_json
 from cli.prompts.outcome import Outcome, as_json_value, outcome_of, print_outcomes
 from cli.run import option_values, read_text, request_from, typed_value, validated
@@ -24,8 +24,10 @@ __all__ = ["trial"]
 
 
 def trial(
-    name: PromptName,
-    version: Annotated[str, typer.Argument(help="A version, also a draft, or a label.", metavar="VERSION|LABEL")],
+    name: PromptOrVersion,
+    version: Annotated[
+        str | None, typer.Argument(help="A version, also a draft, or a label.", metavar="VERSION|LABEL")
+    ] = None,
     other: Annotated[
         str | None, typer.Argument(help="Another one to compare it with.", metavar="VERSION|LABEL")
     ] = None,
@@ -55,10 +57,14 @@ def trial(
 
     if file is not None and case is not None:
         raise typer.BadParameter("give --file or --case, not both")
+    name, wanted = split_versions(name, version, other)
+    if not 1 <= len(wanted) <= 2:
+        said = "three versions" if wanted else "Missing argument 'VERSION|LABEL'"
+        raise typer.BadParameter(f"{said}: give NAME VERSION [VERSION] or NAME@VERSION [VERSION]")
     settings = load_settings(config)
     logging.basicConfig(level=logging.WARNING, format="copydesk: %(message)s")
     prompts = load_prompt_set(folder_of(dir, config))
-    versions = [chosen(prompts, name, wanted).prompt for wanted in (version, other) if wanted is not None]
+    versions = [chosen(prompts, name, each).prompt for each in wanted]
     route = _route(settings, name, backend)
     task = load_tasks().get(name)
     if task is None:

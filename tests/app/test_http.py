@@ -277,6 +277,23 @@ def test_the_log_has_one_line_a_request_and_no_text(scripted: httpx.Client, scri
     assert not [line for line in scripted_service.log if "secret" in line]
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        pytest.param({"text": 5}, "This must be a text", id="text"),
+        pytest.param({"text": "x", "max_words": "5"}, "This must be a whole number", id="whole number"),
+        pytest.param({"text": "x", "prompt": ""}, "Send at least 1 characters", id="too short"),
+        pytest.param({"text": "x", "prompt": "x" * 101}, "Send at most 100 characters", id="too long"),
+        pytest.param({"text": "x", "labels": 1}, "This must be a list", id="list"),
+        pytest.param({"text": "x", "labels": LABELS, "multi_label": 1}, "This must be true or false", id="flag"),
+    ],
+)
+def test_what_is_wrong_is_said_in_plain_words(scripted: httpx.Client, body: dict[str, Any], words: str) -> None:
+    task = "classify" if "labels" in body else "summarize"
+    found = problem(scripted.post(f"/v1/{task}", json=body), 422, "invalid_request")["errors"]
+    assert words in [field["message"] for field in found]
+
+
 def test_readiness_health_and_tasks(scripted: httpx.Client) -> None:
     assert scripted.get("/healthz").json() == {"status": "ok"}
     ready = scripted.get("/readyz").json()

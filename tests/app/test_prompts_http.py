@@ -1,6 +1,7 @@
 """The operations on prompts, and requests that name a version or a label, over a real socket."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -157,11 +158,16 @@ def test_roles_are_kept(http: httpx.Client) -> None:
         pytest.param({"inputs": {"text": [["x"] * 99_999]}}, "/inputs/text", "type", id="huge"),
         pytest.param({"inputs": {"text": ""}, "extra": 1}, "/extra", "extra_forbidden", id="unknown field"),
         pytest.param({"inputs": {}, "version": 1}, "/version", "string_type", id="a number as version"),
+        pytest.param({"inputs": {}, "version": ""}, "/version", "string_too_short", id="an empty version"),
+        pytest.param({"inputs": {}, "label": ""}, "/label", "string_too_short", id="an empty label"),
         pytest.param({"inputs": {}, "version": "1.0.0", "label": "next"}, "", "version_and_label", id="both"),
+        pytest.param({"inputs": {"text": [1] * 2_000_000}}, "/inputs", "too_much", id="6 MB of numbers"),
     ],
 )
 def test_wrong_inputs_are_named(http: httpx.Client, body: dict[str, Any], pointer: str, code: str) -> None:
+    start = time.monotonic()
     response = http.post("/v1/prompts/summarize/render", json=body)
+    assert time.monotonic() - start < 5
     assert len(response.content) < 2000
     found = problem(response, 422, "invalid_request")["errors"]
     assert [(field["pointer"], field["code"]) for field in found] == [(pointer, code)]
@@ -170,12 +176,12 @@ def test_wrong_inputs_are_named(http: httpx.Client, body: dict[str, Any], pointe
 @pytest.mark.parametrize(
     ("name", "body", "words"),
     [
-        pytest.param("summarize", {"version": "9.0.0"}, "no version '9.0.0'. Its versions are: 1.0.0,", id="version"),
-        pytest.param("summarize", {"version": "next"}, "no version 'next'. Its versions are", id="a label as version"),
-        pytest.param("summarize", {"version": ""}, "no version ''", id="empty version"),
+        pytest.param(
+            "summarize", {"version": "9.0.0"}, "no released version '9.0.0'. Its versions are: 1.0.0,", id="version"
+        ),
+        pytest.param("summarize", {"version": "next"}, "no released version 'next'. Its", id="a label as version"),
         pytest.param("summarize", {"label": "1.0.0"}, "no label '1.0.0'. Its labels are: canary,", id="the reverse"),
         pytest.param("summarize", {"label": "beta"}, "no label 'beta'. Its labels are: canary, next", id="label"),
-        pytest.param("summarize", {"label": ""}, "no label ''", id="empty label"),
         pytest.param("repair", {}, "no label 'production'. It has no labels.", id="a helper without labels"),
     ],
 )
@@ -196,15 +202,26 @@ def test_drafts_only_where_they_are_allowed(either: tuple[Service, bool]) -> Non
         asking = http.post("/v1/summarize", json={"text": "ab", "prompt": "2.0.0"})
         unfit = http.post("/v1/summarize", json={"text": "ab", "prompt": "3.0.0"})
         failing = http.post("/v1/prompts/summarize/render", json={"inputs": {"text": "a" * 99}, "version": "2.0.0"})
+        failed = http.post("/v1/summarize", json={"text": "a" * 99, "prompt": "2.0.0"})
+        nothing = http.post("/v1/summarize", json={"text": "ab", "prompt": "9.0.0"})
     if drafts:
         assert rendering.json()["messages"] == [{"role": "user", "content": "x" * 400}]
         assert asking.json()["meta"]["prompt"]["version"] == "2.0.0"
         assert "label" not in asking.json()["meta"]["prompt"]
         assert "unknown_to_the_task" in problem(unfit, 404, "prompt_unknown")["detail"]
-        problem(failing, 500, "prompt_render_failed")
+        (field,) = problem(failing, 422, "invalid_request")["errors"]
+        assert (field["pointer"], field["code"]) == ("/inputs", "prompt_render_failed")
+        assert field["message"].startswith("summarize/2.0.0.j2:8: the loops, includes and filters took more than")
+        detail = problem(failed, 500, "prompt_render_failed")["detail"]
+        assert detail.startswith("The prompt summarize@2.0.0 could not be rendered: the loops, includes and filters")
+        assert ".j2" not in failed.text
+        assert wait_until(lambda: any("summarize/2.0.0.j2:8: the loops" in line for line in service.log), 2)
+        assert "1.2.0, 2.0.0, 3.0.0. Its labels" in problem(nothing, 404, "prompt_unknown")["detail"]
     else:
-        for response in (rendering, asking, unfit, failing):
-            assert "is a draft, and this service serves no drafts" in problem(response, 404, "prompt_unknown")["detail"]
+        unknown = problem(nothing, 404, "prompt_unknown")["detail"]
+        for response in (rendering, asking, failing, failed):
+            assert problem(response, 404, "prompt_unknown")["detail"] == unknown.replace("9.0.0", "2.0.0")
+        assert problem(unfit, 404, "prompt_unknown")["detail"] == unknown.replace("9.0.0", "3.0.0")
 
 
 @pytest.mark.parametrize(
@@ -226,7 +243,7 @@ def test_a_request_names_a_version_or_a_label(
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
-        ("9.9.9", "no version '9.9.9'. Its versions are: 1.0.0, 1.1.0"),
+        ("9.9.9", "no released version '9.9.9'. Its versions are: 1.0.0, 1.1.0, 1.2.0. Its labels are: canary,"),
         ("beta", "no label 'beta'. Its labels are: canary, next, production."),
         ("v1", "no label 'v1'"),
         ("Not a label", "neither a version (1.0.0) nor a label"),

@@ -1,6 +1,7 @@
 """Edits of a running service's prompt folder: good ones are served, and under bad ones the last good set stays."""
 
 import os
+import re
 import shutil
 import signal
 import time
@@ -20,6 +21,7 @@ from tests.prompt_folder import PromptFolder
 pytestmark = pytest.mark.e2e
 
 SOON_S = 5
+PLACE = re.compile(r"(the prompt folder|[\w.-]+(/[\w.-]+)?(:\d+){0,2}): \[[a-z-]+\]|and \d+ more")
 
 
 @dataclass
@@ -39,6 +41,11 @@ class Stage:
         response = self.http.get("/readyz")
         assert response.status_code == 200, response.text
         found: dict[str, Any] = response.json()["prompts"]
+        return found
+
+    def last_error(self) -> str:
+        """What whoever may read prompts is told."""
+        found: str = self.http.get("/v1/prompts").json().get("last_error", "")
         return found
 
     def digest(self) -> str:
@@ -169,6 +176,13 @@ def break_template(stage: Stage) -> None:
     stage.folder.write("summarize@2.0.0", "user:\n{{ text\n")
 
 
+def break_partial(stage: Stage) -> None:
+    (stage.link / "partials").mkdir()
+    (stage.link / "partials" / "a.j2").write_text("A\n{% if %}\n")
+    include = '{% include "partials/a.j2" %}'
+    stage.folder.write("summarize@2.0.0", f"system:\n{include}\nuser:\n{include}{{{{ text }}}}\n")
+
+
 def edit_released(stage: Stage) -> None:
     stage.folder.write("summarize@1.0.0", "user:\nEdited: {{ text }}\n")
 
@@ -218,7 +232,7 @@ def break_link(stage: Stage) -> None:
     switch(stage.link, stage.link.with_name("nowhere"))
 
 
-def lock_everybody_out(stage: Stage) -> None:
+def write_half_a_character(stage: Stage) -> None:
     stage.folder.file("summarize@1.1.0").write_bytes(b"---\n\xff\n---\n")
 
 
@@ -226,6 +240,7 @@ def lock_everybody_out(stage: Stage) -> None:
     ("edit", "told"),
     [
         pytest.param(break_template, "prompts/summarize/2.0.0.j2:8", id="a broken template"),
+        pytest.param(break_partial, "prompts/partials/a.j2:2:1: ", id="a broken partial, not only in the last section"),
         pytest.param(edit_released, "prompts/summarize/1.0.0.j2: was edited after its release", id="edited release"),
         pytest.param(break_labels, "prompts/labels.yaml:", id="labels are no YAML"),
         pytest.param(empty_labels, "no label classify.production", id="labels are empty"),
@@ -235,9 +250,9 @@ def lock_everybody_out(stage: Stage) -> None:
         pytest.param(break_contract, "wants the input 'colour'", id="another contract"),
         pytest.param(fail_case, "the case 'long': ", id="a golden case fails"),
         pytest.param(write_half, "prompts/summarize/2.0.0.j2:1: the front matter has no end", id="half a file"),
-        pytest.param(delete_folder, "there is no such prompt folder", id="no folder"),
-        pytest.param(break_link, "there is no such prompt folder", id="a link to nothing"),
-        pytest.param(lock_everybody_out, "prompts/summarize/1.1.0.j2:2: not UTF-8", id="not UTF-8"),
+        pytest.param(delete_folder, "there is no such prompt folder (put it back)", id="no folder"),
+        pytest.param(break_link, "there is no such prompt folder (put it back)", id="a link to nothing"),
+        pytest.param(write_half_a_character, "prompts/summarize/1.1.0.j2:2: not UTF-8", id="not UTF-8"),
     ],
 )
 def test_under_a_bad_edit_the_last_good_set_stays(stage: Stage, edit: Callable[[Stage], None], told: str) -> None:
@@ -245,11 +260,11 @@ def test_under_a_bad_edit_the_last_good_set_stays(stage: Stage, edit: Callable[[
     kept = target.with_name("kept")
     shutil.copytree(target, kept)
     edit(stage)
-    assert wait_until(lambda: told in stage.prompts().get("last_error", ""), SOON_S), stage.prompts()
-    assert stage.prompts()["digest"] == good
-    assert str(stage.link.parent) not in stage.prompts()["last_error"]
-    listed = stage.http.get("/v1/prompts").json()
-    assert (listed["digest"], listed["last_error"]) == (good, stage.prompts()["last_error"])
+    assert wait_until(lambda: told in stage.last_error(), SOON_S), stage.last_error()
+    assert stage.prompts()["digest"] == stage.http.get("/v1/prompts").json()["digest"] == good
+    assert str(stage.link.parent) not in stage.last_error()
+    places = stage.prompts()["last_error"].splitlines()
+    assert [line for line in places if not PLACE.fullmatch(line)] == [], "readiness is open: it quotes no prompt"
     assert stage.version() == "1.0.0"
     refused = [line for line in stage.log(since) if f"prompts refused, still serving digest {good}: " in line]
     assert refused
@@ -276,7 +291,7 @@ def test_many_problems_are_counted_not_listed(stage: Stage) -> None:
     for number in range(9):
         stage.folder.write(f"summarize@3.{number}.0", "user:\n{{ nothing }}\n")
     assert wait_until(lambda: "and 6 more" in stage.prompts().get("last_error", ""), SOON_S)
-    assert len(stage.prompts()["last_error"].splitlines()) == 4
+    assert [len(text.splitlines()) for text in (stage.prompts()["last_error"], stage.last_error())] == [4, 4]
 
 
 @pytest.mark.parametrize("name", ["evidence/summarize/1.0.0.json", "summarize/.#2.0.0.j2", "summarize/2.0.0.j2~"])

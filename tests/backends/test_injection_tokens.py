@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from chains.backends.embedded.chat_model import EmbeddedChatModel
 from chains.prompts import PromptVersion, load_prompt_set
 from chains.tasks import load_tasks
-from tests.chains.attacks import ATTACKS, PIRATE
+from tests.backends.control_tokens import CONTROL_STRINGS
+from tests.chains.attacks import ATTACKS, OBEYED
 from tests.chains.recording import Place, filled, messages_for, text_fields
 from tests.conftest import ROOT
 
@@ -23,25 +24,6 @@ PROMPTS = load_prompt_set(ROOT / "prompts")
 SERVED = [prompt for prompt in PROMPTS if prompt.name in TASKS and PROMPTS.is_released(prompt)]
 ROLES = {"system": "system", "human": "user", "ai": "assistant"}
 AT_A_TIME = 8
-CONTROL_STRINGS = [
-    "<|endoftext|>",
-    "<|im_start|>",
-    "<|im_end|>",
-    "<repo_name>",
-    "<reponame>",
-    "<file_sep>",
-    "<filename>",
-    "<gh_stars>",
-    "<issue_start>",
-    "<issue_comment>",
-    "<issue_closed>",
-    "<jupyter_start>",
-    "<jupyter_text>",
-    "<jupyter_code>",
-    "<jupyter_output>",
-    "<jupyter_script>",
-    "<empty_output>",
-]
 
 
 async def control_tokens(model: EmbeddedChatModel) -> set[int]:
@@ -108,7 +90,7 @@ def test_the_attacks_would_be_control_tokens_where_they_are_let(embedded_model: 
 def test_the_pirate_is_obeyed_where_its_control_strings_are_let(embedded_model: EmbeddedChatModel) -> None:
     """llama.cpp's own chat endpoint takes them for control tokens; ours doesn't, and so the text stays a text."""
     text = "The council closes the Harbour Street bridge from 3 May for eleven weeks. The work costs 2.4 million euros."
-    messages = PROMPTS.get("summarize", "1.0.0").invoke({"text": f"{text}\n{PIRATE}", "max_words": 40}).to_messages()
+    messages = PROMPTS.get("summarize", "1.0.0").invoke({"text": f"{text}\n{OBEYED}", "max_words": 40}).to_messages()
     plain = [{"role": ROLES[message.type], "content": message.content} for message in messages]
 
     async def work() -> tuple[str, str]:
@@ -126,6 +108,5 @@ def test_the_pirate_is_obeyed_where_its_control_strings_are_let(embedded_model: 
         return str(theirs), str(ours.text)
 
     theirs, ours = asyncio.run(work())
-    assert "arr" in theirs.lower(), theirs
-    assert "arr" not in ours.lower(), ours
-    assert "bridge" in ours.lower(), ours
+    assert theirs.lower().lstrip().startswith("arr"), theirs
+    assert not ours.lower().lstrip().startswith("arr"), ours

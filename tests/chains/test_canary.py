@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chains.errors import UnknownPrompt
+from chains.errors import PromptSetError, UnknownPrompt
 from chains.prompts import PromptSet, Selection, load_prompt_set, select
 from chains.prompts.labels import takes_canary
 from chains.prompts.lock import LOCK, Lock
@@ -120,8 +120,8 @@ def test_all_go_to_a_canary_of_100_percent(demo: Callable[[str], PromptSet]) -> 
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
-        pytest.param("1.2.0", "demo@1.2.0 is a draft, and this service serves no drafts", id="draft"),
-        pytest.param("9.9.9", "has no version '9.9.9'", id="version"),
+        pytest.param("1.2.0", "no released version '1.2.0'. Its versions are: 1.0.0, 1.1.0. Its labels", id="draft"),
+        pytest.param("9.9.9", "no released version '9.9.9'. Its versions are: 1.0.0, 1.1.0. Its labels", id="version"),
         pytest.param("beta", "has no label 'beta'. Its labels are: production, canary, next.", id="label"),
         pytest.param("1.0", "'1.0' is neither a version (1.0.0) nor a label", id="neither"),
     ],
@@ -136,8 +136,24 @@ def test_a_draft_is_served_by_version_where_drafts_are_allowed(demo: Callable[[s
     assert found(select(prompts, "demo", "1.2.0", allow_drafts=True)) == ("1.2.0", None)
 
 
+def test_a_label_that_leads_nowhere_says_what_to_do(demo: Callable[[str], PromptSet]) -> None:
+    prompts = demo("demo: {production: 1.0.0, next: 8.0.0}\ngone: {production: 1.0.0}\n")
+    folder = prompts.folder
+    assert [problem.hint for problem in label_problems(prompts, dict[str, Any]())] == [
+        f"bring its file back: git checkout -- {folder / 'demo' / '8.0.0.j2'}; or name a version that exists",
+        f"bring its file back: git checkout -- {folder / 'gone' / '1.0.0.j2'}; or delete gone from "
+        f"{folder / 'labels.yaml'}",
+    ]
+
+
+def test_a_share_that_is_none_shows_a_canary(demo: Callable[[str], PromptSet]) -> None:
+    with pytest.raises(PromptSetError, match=re.escape("(canary: {version: 1.1.0, percent: 10})")):
+        demo("demo: {production: 1.0.0, canary: {version: 1.1.0, percent: 0}}\n")
+
+
 @pytest.mark.parametrize("draft", ["demo: {production: 1.0.0, next: 1.2.0}\n", "demo: {production: 1.2.0}\n"])
 def test_a_label_of_a_draft_is_refused(demo: Callable[[str], PromptSet], draft: str) -> None:
     (problem,) = label_problems(demo(draft), dict[str, Any]())
     assert "demo@1.2.0 is a draft" in problem.message
-    assert problem.hint == "release it first: copydesk prompts release demo 1.2.0"
+    assert problem.hint is not None
+    assert problem.hint.startswith("release it first: copydesk prompts release demo 1.2.0; if it was released: git ch")

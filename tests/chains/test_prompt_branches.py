@@ -161,8 +161,9 @@ def test_a_coverage_run_renders_within_the_same_bounds_and_changes_nothing(load:
 def test_a_template_that_cannot_be_taken_apart_is_refused_in_time(load: Load) -> None:
     doubling = {f"d{number}": f"{{% include 'partials/d{number + 1}.j2' %}}" * 2 for number in range(15)}
     prompt = prompt_of(load, "{% if a %}{% include 'partials/d0.j2' %}{% endif %}", **doubling, d15="x")
-    with pytest.raises(PromptError, match="its includes expand to more than 1000 partials"):
+    with pytest.raises(PromptError, match="its includes expand to more than 1000 partials") as caught:
         uncovered_branches(prompt, {"plain": {}})
+    assert caught.value.rule == "limit"
 
 
 def test_partials_may_nest_deeper_than_one_template_can(load: Load) -> None:

@@ -9,6 +9,7 @@ import pytest
 from chains.errors import PromptError, PromptSetError
 from chains.prompts import load_prompt_set
 from chains.prompts.lifecycle.evidence import read_evidence
+from chains.prompts.watch import fingerprint
 from tests.chains.conftest import FRONT, Load, refusal
 
 SECRET = "hunter2"
@@ -204,3 +205,37 @@ def test_a_link_to_nothing_is_told(load: Load, tmp_path: Path) -> None:
     (tmp_path / "demo" / "2.0.0.j2").symlink_to("absent")
     with pytest.raises(PromptSetError, match=r"2\.0\.0\.j2: cannot be read: No such file"):
         load()
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        pytest.param("examples: evidence/x.yaml\n", "'evidence/x.yaml' lies under evidence/", id="evidence"),
+        pytest.param("examples: demo/../evidence/x.yaml\n", "lies under evidence/", id="evidence by dots"),
+        pytest.param("examples: .more/x.yaml\n", "is hidden: '.more'", id="a hidden folder"),
+        pytest.param("examples: demo/.x.yaml\n", "is hidden: '.x.yaml'", id="a hidden file"),
+        pytest.param("examples: demo/x.yaml~\n", "is hidden: 'x.yaml~'", id="a backup"),
+        pytest.param("examples: a/b/c/d/e/f/g/x.yaml\n", "lies more than 6 folders deep", id="deep"),
+        pytest.param("output: .s.json\n", "is hidden: '.s.json'", id="a hidden schema"),
+    ],
+)
+def test_a_file_whose_edits_would_go_unnoticed(load: Load, tmp_path: Path, keys: str, words: str) -> None:
+    name = keys.split()[1]
+    path = os.path.normpath(f"schemas/{name}" if "json" in name else name)
+    text = '{"type": "string"}' if "json" in name else "- {inputs: {text: a}, output: b}\n"
+    with pytest.raises(PromptSetError) as caught:
+        load(keys=keys, files={path: text})
+    (error,) = caught.value.errors
+    assert (error.rule, error.line) == ("file-missing", 4)
+    assert words in str(error)
+    before = fingerprint(tmp_path)
+    (tmp_path / path).write_text(text + " ")
+    assert fingerprint(tmp_path) == before
+
+
+def test_a_deep_file_whose_edits_are_noticed(load: Load, tmp_path: Path) -> None:
+    text = "- {inputs: {text: a}, output: b}\n"
+    load(keys="examples: a/b/c/d/e/f/x.yaml\n", files={"a/b/c/d/e/f/x.yaml": text})
+    before = fingerprint(tmp_path)
+    (tmp_path / "a/b/c/d/e/f/x.yaml").write_text(text + "# more\n")
+    assert fingerprint(tmp_path) != before

@@ -122,6 +122,17 @@ def test_a_partial_is_refused_at_its_own_place(load: Load, partial: str, place: 
     assert words in text
 
 
+@pytest.mark.parametrize("partial", ["{% if %}\n", "{{ 1|format }}\n", "A\nuser:\n", "{% include 'partials/b.j2' %}\n"])
+def test_a_broken_partial_is_told_once_however_many_include_it(load: Load, partial: str) -> None:
+    include = "{% include 'partials/a.j2' %}"
+    body = f"system:\n{include}\nuser:\n{include}{{{{ text }}}}\n"
+    nested = "user:\n{% include 'partials/c.j2' %}{{ text }}\n"
+    files = {"partials/a.j2": partial, "partials/c.j2": include, "demo/1.1.0.j2": FRONT + body}
+    text = refusal(load, body, files={**files, "demo/1.2.0.j2": FRONT + nested})
+    assert len(text.splitlines()) == 1
+    assert f"partials/a.j2:{partial.count(chr(10))}:1: " in text
+
+
 def test_includes_that_double_are_refused_or_stopped(load: Load) -> None:
     files = {f"partials/p{number}.j2": f"{{% include 'partials/p{number + 1}.j2' %}}" * 2 for number in range(30)}
     text = refusal(load, "user:\n{% include 'partials/p0.j2' %}\n", files={**files, "partials/p30.j2": "x"})
@@ -157,13 +168,26 @@ def test_a_version_is_semver(load: Load, version: str) -> None:
     assert f"{version}.j2: its name is not a version" in refusal(load, files={f"demo/{version}.j2": "x"})
 
 
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        pytest.param("User:\n{{ text }}\n", "8:1: text before the first role (line 8 is 'User:'", id="first"),
+        pytest.param(
+            "system:\nA\nuser: \n{{ text }}\n", "must be user: (line 10 is 'user: ': did you mean user:?)", id="last"
+        ),
+    ],
+)
+def test_a_role_line_that_was_meant_is_named(load: Load, body: str, words: str) -> None:
+    assert words in refusal(load, body)
+
+
 def test_every_error_of_a_file_is_told(load: Load) -> None:
     front = FRONT.replace("default: dry", "default: loud").replace("text:", "Text:")
     keys = "examples: none.yaml\noutput: none.json\n"
     text = refusal(load, "system:\n{{ a }} {{ b }}\nuser:\n{{ c }\n", front=front, keys=keys)
     assert [line.split("j2:")[1].split(" (")[0] for line in text.splitlines()] == [
-        "6:1: inputs.Text: not a possible name",
-        "6:1: inputs.tone: its default: 'loud' is not one of ['dry', 'warm']",
+        "7:3: inputs.Text: not a possible name",
+        "8:3: inputs.tone: its default: 'loud' is not one of ['dry', 'warm']",
         "11:4: 'a' is not an input",
         "11:12: 'b' is not an input",
         "13:1: unexpected '}'",

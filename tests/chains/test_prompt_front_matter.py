@@ -28,19 +28,19 @@ def test_a_file_begins_with_front_matter(load: Load, front: str, place: str, wor
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        pytest.param("model: {temperature: yes}\n", "4:1: model.temperature: Input should be a valid", id="boolean"),
-        pytest.param("model: {temperature: 2.1}\n", "4:1: model.temperature: Input should be less", id="too warm"),
+        pytest.param("model: {temperature: yes}\n", "4:9: model.temperature: Input should be a valid", id="boolean"),
+        pytest.param("model: {temperature: 2.1}\n", "4:9: model.temperature: Input should be less", id="too warm"),
         pytest.param("model: {temperature: .nan}\n", "4:22: .nan is not a number of JSON's", id="nan"),
         pytest.param("model: {temperature: -.inf}\n", "4:22: -.inf is not a number of JSON's", id="infinite"),
-        pytest.param("model: {temp: 1}\n", "4:1: model.temp: unknown key", id="unknown parameter"),
-        pytest.param("model: {max_output_tokens: 0}\n", "4:1: model.max_output_tokens: Input", id="no tokens"),
-        pytest.param("model: {max_output_tokens: '9'}\n", "4:1: model.max_output_tokens: Input", id="text for number"),
-        pytest.param("model: {max_output_tokens: 32769}\n", "4:1: model.max_output_tokens: Input", id="many tokens"),
+        pytest.param("model: {temp: 1}\n", "4:9: model.temp: unknown key", id="unknown parameter"),
+        pytest.param("model: {max_output_tokens: 0}\n", "4:9: model.max_output_tokens: Input", id="no tokens"),
+        pytest.param("model: {max_output_tokens: '9'}\n", "4:9: model.max_output_tokens: Input", id="text for number"),
+        pytest.param("model: {max_output_tokens: 32769}\n", "4:9: model.max_output_tokens: Input", id="many tokens"),
         pytest.param("model: {seed: !!binary aGk=}\n", "binary", id="bytes"),
         pytest.param("model: {stop: !!set {a, b}}\n", "set", id="a set"),
         pytest.param("output: !!python/name:os.system\n", "python/name:os.system", id="python"),
         pytest.param("output: !custom x\n", "4:9: the tag '!custom' is not allowed", id="own tag"),
-        pytest.param("uses: {<<: {a: b@1.0.0}}\n", "4:1: uses.<<: Input should be a valid string", id="merge key"),
+        pytest.param("uses: {<<: {a: b@1.0.0}}\n", "4:8: uses.<<: Input should be a valid string", id="merge key"),
         pytest.param("uses: {a: demo@1.0.1}\n", "4: uses.a: there is no prompt 'demo@1.0.1'", id="absent helper"),
         pytest.param("uses: {a: demo@1.0.0}\n", "uses is circular: demo@1.0.0 -> demo@1.0.0", id="uses itself"),
         pytest.param("changelog: twice\n", "4:1: the key 'changelog' stands twice", id="repeated key"),
@@ -57,6 +57,7 @@ def test_a_file_begins_with_front_matter(load: Load, front: str, place: str, wor
         pytest.param(
             "output: {not: {items: {$ref: '#'}}}\n", "4:1: output: $ref is not available", id="deep reference"
         ),
+        pytest.param(f"model: {{seed: {2**63}}}\n", "4:9: model.seed: Input should be less than", id="seed"),
         pytest.param("author: me\n", "4:1: author: unknown key (the keys are description, changelog", id="unknown key"),
         pytest.param(DENSE, "4:29989: holds more than 10000 values", id="dense yaml"),
         pytest.param(
@@ -87,13 +88,50 @@ def test_front_matter_is_refused_with_its_line(load: Load, keys: str, words: str
         pytest.param("{default: !!timestamp 2020-01-01}", "timestamp", id="tagged date"),
         pytest.param("true", "inputs.text: Input should be a valid dictionary", id="boolean schema"),
         pytest.param("{minLength: many}", "not a JSON Schema", id="wrong keyword"),
-        pytest.param("{type: strng}", "4:1: inputs.text: not a JSON Schema", id="wrong type"),
-        pytest.param("{$ref: '#/x'}", "4:1: inputs.text: $ref is not available", id="reference"),
+        pytest.param("{type: strng}", "5:3: inputs.text: not a JSON Schema", id="wrong type"),
+        pytest.param(
+            "{type: integer, minimun: 1}", "5:3: inputs.text: 'minimun' is no keyword of JSON Schema", id="misspelt"
+        ),
+        pytest.param("{type: string, defualt: a}", "(did you mean default?)", id="misspelt default"),
+        pytest.param("{anyOf: [{items: {minimun: 1}}]}", "(did you mean minimum?)", id="misspelt deep down"),
+        pytest.param("{type: string, required: true}", "(an input without a default is required)", id="required"),
+        pytest.param("{$ref: '#/x'}", "5:3: inputs.text: $ref is not available", id="reference"),
     ],
 )
 def test_an_input_is_refused_by_name(load: Load, schema: str, words: str) -> None:
     text = refusal(load, front=FRONT.replace("{type: string}", schema))
     assert words in text
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        "{type: object, properties: {minimun: {type: string}}, required: [minimun]}",
+        "{const: {minimun: 1}, default: {minimun: 1}}",
+        "{enum: [{minimun: 1}], examples: [{minimun: 1}], description: a}",
+    ],
+    ids=["property", "const", "enum"],
+)
+def test_a_name_or_a_value_is_no_keyword(load: Load, schema: str) -> None:
+    load(front=FRONT.replace("{type: string}", schema))
+
+
+@pytest.mark.parametrize(
+    ("front", "words"),
+    [
+        pytest.param(
+            FRONT.replace("inputs:", "model:\n  seed: 1\n  temp: 1\ninputs:"),
+            "6:3: model.temp: unknown key (the keys are temperature, max_output_tokens, ",
+            id="parameter",
+        ),
+        pytest.param(FRONT.replace("{enum: [dry, warm], default: dry}", "dry"), "6:3: inputs.tone: ", id="input"),
+        pytest.param(FRONT.replace("default: dry", "default: loud"), "6:3: inputs.tone: its default", id="default"),
+        pytest.param(FRONT.replace("First", "no"), "3:1: changelog: Input should be a valid string (", id="no"),
+        pytest.param(FRONT.replace("First", "no"), "put it in quotes)", id="no, in quotes"),
+    ],
+)
+def test_a_nested_key_is_told_with_its_own_place(load: Load, front: str, words: str) -> None:
+    assert words in refusal(load, front=front)
 
 
 def test_a_date_stays_a_text(load: Load) -> None:

@@ -63,16 +63,27 @@ TABLE = [
         "nested too deeply",
         id="loops",
     ),
+    pytest.param(
+        "template-syntax",
+        {
+            DEMO: FRONT + 'system:\n{% include "partials/a.j2" %}\n' + BODY,
+            "demo/1.1.0.j2": FRONT + 'system:\n{% include "partials/a.j2" %}\n' + BODY,
+            "partials/a.j2": "A\n B {% if %}\n",
+        },
+        "partials/a.j2:2:4",
+        "Expected an expression",
+        id="a partial, not in the last section",
+    ),
     pytest.param("yaml", {DEMO: front("model: [\n") + BODY}, "demo/1.0.0.j2:6:7", "not valid YAML", id="yaml"),
     pytest.param("front-matter", {DEMO: front("modell: {}\n") + BODY}, "demo/1.0.0.j2:4:1", "unknown key", id="key"),
     pytest.param(
-        "inputs", {DEMO: FRONT.replace("text:", "Text:") + "user:\nA\n"}, "demo/1.0.0.j2:4:1", "Text", id="name"
+        "inputs", {DEMO: FRONT.replace("text:", "Text:") + "user:\nA\n"}, "demo/1.0.0.j2:5:3", "Text", id="name"
     ),
     pytest.param(
-        "schema", {DEMO: FRONT.replace("string", "text") + BODY}, "demo/1.0.0.j2:4:1", "not a JSON Schema", id="type"
+        "schema", {DEMO: FRONT.replace("string", "text") + BODY}, "demo/1.0.0.j2:5:3", "not a JSON Schema", id="type"
     ),
     pytest.param(
-        "default", {DEMO: FRONT.replace("default: dry", "default: cold") + BODY}, "demo/1.0.0.j2:4:1", "cold", id="enum"
+        "default", {DEMO: FRONT.replace("default: dry", "default: cold") + BODY}, "demo/1.0.0.j2:6:3", "cold", id="enum"
     ),
     pytest.param(
         "uses", {DEMO: front("uses: {map: map@1.0.0}\n") + BODY}, "demo/1.0.0.j2:4", "no prompt 'map@1.0.0'", id="uses"
@@ -174,6 +185,30 @@ TABLE = [
         "labels.yaml:2",
         "demo@1.0.0 is a draft",
         id="a draft",
+    ),
+    pytest.param(
+        "labels",
+        {DEMO: FRONT + BODY, "labels.yaml": "demo:\n  canary: {version: 1.0.0, percent: 0}\n"},
+        "labels.yaml:2",
+        "percent must be above 0 and at most 100",
+        id="no share",
+    ),
+    *(
+        pytest.param(
+            "role-near-miss",
+            {DEMO: FRONT + f"system:\nA\n{line}\nB\n" + BODY},
+            f"demo/1.0.0.j2:10:{column}",
+            f"{line!r} opens no section",
+            id=line,
+        )
+        for line, column in (("Assistant:", 1), ("user: ", 1), ("assistant :", 1), ("  USER:", 3))
+    ),
+    pytest.param(
+        "file",
+        {DEMO: FRONT + BODY, "demo/1.1.0+x.j2": FRONT + BODY},
+        "demo/1.1.0+x.j2",
+        "its name is not a version",
+        id="build metadata",
     ),
     pytest.param(
         "unused-input",

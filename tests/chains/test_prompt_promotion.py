@@ -1,7 +1,11 @@
 """Promotion wants evidence about what would be served, and a rollback knows the way back."""
 
+import json
 import re
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from chains.errors import ConfigurationError, InvalidInput, PromptError, StepRefused, UnknownPrompt
+from chains.errors import ConfigurationError, CopydeskError, InvalidInput, PromptError, StepRefused, UnknownPrompt
 from chains.prompts import PromptSet, load_prompt_set, load_served_set
 from chains.prompts.labels import Target, read_labels
 from chains.prompts.lifecycle.evidence import (
@@ -25,6 +29,7 @@ from chains.prompts.lifecycle.evidence_check import Current
 from chains.prompts.lifecycle.promoting import Promoted, Request, promote
 from chains.prompts.lifecycle.rollback import RolledBack, rollback
 from chains.prompts.lock import LOCK, Lock
+from chains.prompts.serving import label_problems
 from chains.tasks import load_tasks
 
 NAME = "summarize"
@@ -102,7 +107,7 @@ class Desk:
         return caught.value
 
     def files(self) -> dict[str, str]:
-        return {str(path): path.read_text() for path in self.folder.rglob("*") if path.is_file()}
+        return {str(path): path.read_text() for path in self.folder.rglob("[!.]*") if path.is_file()}
 
 
 def record(prompts: PromptSet, version: str, baseline: str = "1.0.0") -> dict[str, Any]:
@@ -202,7 +207,10 @@ REFUSED = [
     ),
     pytest.param({"dataset_digest": OTHER}, {}, {"dataset": f"its digest was {OTHER}, and is {DATASET}"}, id="dataset"),
     pytest.param(
-        {"verdict": "REGRESSED", "metrics": [metric(), metric(name="length", verdict="REGRESSED")]},
+        {
+            "verdict": "REGRESSED",
+            "metrics": [metric(), metric(name="length", difference=-0.1, lower=-0.2, upper=-0.05, verdict="REGRESSED")],
+        },
         {},
         {"verdict": "the verdict is REGRESSED, by length (make it better"},
         id="regressed",
@@ -240,7 +248,13 @@ REFUSED = [
         id="accept nothing",
     ),
     pytest.param(
-        {"verdict": "INCONCLUSIVE", "metrics": [metric(), metric(name="length", difference=-0.02, margin=0.02)]},
+        {
+            "verdict": "INCONCLUSIVE",
+            "metrics": [
+                metric(),
+                metric(name="length", difference=-0.02, lower=-0.1, margin=0.02, verdict="INCONCLUSIVE"),
+            ],
+        },
         {"accept_inconclusive": "x"},
         {"accept": "length changed by -0.02, and only more than -0.02 can be accepted"},
         id="accept a difference of the margin",
@@ -441,8 +455,8 @@ def test_another_label_is_compared_with_production_too(desk: Desk) -> None:
 def test_a_canary_grows_on_its_evidence(desk: Desk) -> None:
     evidence = desk.evidence()
     first = desk.promote(label="canary", percent=5).promotion
-    desk.label((desk.folder / "labels.yaml").read_text().replace("production: 1.0.0", "production: 1.2.0"))
-    second = desk.promote(label="canary", percent=50, current=Current("x", "y", OTHER, OTHER)).promotion
+    second = desk.promote(label="canary", percent=50).promotion
+    assert desk.asked == 2
     assert desk.labels["canary"] == Target("1.1.0", 50)
     assert (second.previous, second.previous_percent, second.basis) == ("1.1.0", 5, Basis.EVIDENCE)
     assert desk.record("1.1.0") == evidence.with_promotions([first, second])
@@ -455,10 +469,22 @@ def test_a_share_without_a_promotion_on_record_needs_evidence(desk: Desk) -> Non
     assert [reason.check for reason in desk.refusal(label="canary", percent=50).reasons] == ["record"]
 
 
-def test_a_grown_canary_keeps_the_reason_it_was_forced_for(desk: Desk) -> None:
-    first = desk.promote(label="canary", percent=5, force="try it").promotion
-    second = desk.promote(label="canary", percent=50).promotion
+def test_a_larger_share_of_another_comparison_is_refused(desk: Desk) -> None:
+    desk.evidence()
+    desk.promote(label="canary", percent=5)
+    desk.label((desk.folder / "labels.yaml").read_text().replace("production: 1.0.0", "production: 1.2.0"))
+    refused = desk.refusal(label="canary", percent=100, current=Current("x", "y", OTHER, OTHER))
+    assert [reason.check for reason in refused.reasons] == ["baseline", "model", "dataset"]
+
+
+def test_a_canary_shrinks_on_what_it_was_set_for_and_grows_on_nothing_but_evidence(desk: Desk) -> None:
+    first = desk.promote(label="canary", percent=50, force="try it").promotion
+    second = desk.promote(label="canary", percent=5).promotion
     assert (second.basis, second.reason, second.overruled) == (Basis.FORCED, "try it", first.overruled)
+    for percent in (5.5, 50, 100):
+        refused = desk.refusal(label="canary", percent=percent)
+        assert [reason.check for reason in refused.reasons] == ["verdict"]
+    assert desk.promote(label="canary", percent=100, force="it went well").promotion.reason == "it went well"
 
 
 def test_a_promoted_canary_ends(desk: Desk) -> None:
@@ -564,6 +590,62 @@ def test_a_canary_is_rolled_back_to_its_share_and_then_removed(desk: Desk) -> No
     assert (desk.folder / "labels.yaml").read_text() == LABELS
 
 
+def test_a_canary_is_not_rolled_back_to_what_production_serves(desk: Desk) -> None:
+    desk.promote("1.1.0", label="canary", percent=5, force="x")
+    desk.promote("1.2.0", label="canary", percent=5, force="x")
+    desk.label(LABELS.replace("1.0.0", "1.1.0") + "  canary: {version: 1.2.0, percent: 5}\n")
+    done = desk.rollback(label="canary")
+    assert (done.after, done.in_production) == (None, Target("1.1.0", 5))
+    assert desk.labels == {"production": Target("1.1.0")}
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        pytest.param({"metrics": [metric(verdict="INCONCLUSIVE")]}, "PASS needs every metric to pass", id="overall"),
+        pytest.param({"metrics": [metric(lower=-0.02)]}, "PASS needs a lower above -margin", id="pass"),
+        pytest.param({"metrics": [metric(verdict="REGRESSED")]}, "REGRESSED needs an upper below 0", id="regressed"),
+        pytest.param({"metrics": [metric(lower=0.02)]}, "lies outside lower and upper", id="below"),
+        pytest.param({"metrics": [metric(upper=0)]}, "lies outside lower and upper", id="above"),
+    ],
+)
+def test_a_record_that_contradicts_itself_is_no_evidence(desk: Desk, other: dict[str, Any], words: str) -> None:
+    path = evidence_path(desk.folder, NAME, "1.1.0")
+    desk.evidence()
+    path.write_text(json.dumps({**json.loads(path.read_text()), **other}))
+    (reason,) = desk.refusal().reasons
+    assert (reason.check, words in reason.message) == ("record", True), reason.message
+
+
+def test_a_label_that_was_deleted_is_not_a_new_one(desk: Desk) -> None:
+    desk.promote(force="x")
+    desk.label("# Deleted\n")
+    (reason,) = desk.refusal("1.2.0", initial=True).reasons
+    assert reason.check == "initial"
+    assert "summarize.production did" in reason.message
+    assert f"git checkout -- {desk.folder / 'labels.yaml'}" in reason.remedy
+    tasks = {NAME: load_tasks()[NAME]}
+    assert [e.hint for e in label_problems(desk.prompts, tasks)] == [f"git checkout -- {desk.folder / 'labels.yaml'}"]
+    evidence_path(desk.folder, NAME, "1.1.0").unlink()
+    (problem,) = label_problems(desk.prompts, tasks)
+    assert problem.hint == "copydesk prompts promote summarize VERSION --initial"
+    desk.promote("1.2.0", initial=True)
+
+
+def test_a_version_whose_line_is_lost_from_the_lock_is_not_called_a_draft(desk: Desk) -> None:
+    desk.promote(force="x")
+    (desk.folder / LOCK).write_text(Lock({k: v for k, v in desk.released.items() if "1.1.0" not in k}).text())
+    (reason,) = desk.refusal(label="staging", force="x").reasons
+    assert reason.check == "lock"
+    assert reason.remedy == f"git checkout -- {desk.folder / LOCK}"
+
+
+def test_a_label_whose_first_promotion_was_rolled_back_is_new_again(desk: Desk) -> None:
+    desk.promote(label="staging", initial=True)
+    desk.rollback(label="staging")
+    desk.promote("1.2.0", label="staging", initial=True)
+
+
 def test_a_rollback_of_production_leaves_the_canary(desk: Desk) -> None:
     desk.promote("1.1.0", force="x")
     desk.promote("1.0.0", label="canary", percent=5, force="x")
@@ -612,6 +694,109 @@ def test_a_rollback_that_cannot_know_is_refused(desk: Desk, labels: str, asked: 
     refused = str(desk.refused_rollback(**asked))
     assert words in refused
     assert ("git log -p --" in refused) == ("by which" in words)
+
+
+def break_labels(desk: Desk) -> None:
+    desk.label((desk.folder / "labels.yaml").read_text() + "other: 5\n")
+
+
+def break_partial(desk: Desk) -> None:
+    (desk.folder / "partials").mkdir()
+    (desk.folder / "partials/a.j2").write_text("{% if %}")
+
+
+def break_shared(desk: Desk) -> None:
+    """What production served includes the partial: the prompt can't be loaded without it."""
+    break_partial(desk)
+    desk.write("1.3.0", release=False, body='{{ text }}{% include "partials/a.j2" %}')
+
+
+def break_other(desk: Desk) -> None:
+    (desk.folder / "other").mkdir()
+    (desk.folder / "other/1.0.0.j2").write_text("broken")
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        pytest.param(break_other, "other/1.0.0.j2:1: does not begin with front matter", id="another prompt"),
+        pytest.param(break_partial, "partials/a.j2:1:1: ", id="a partial that it doesn't include"),
+    ],
+)
+def test_what_is_broken_elsewhere_stops_no_rollback(desk: Desk, edit: Callable[[Desk], None], words: str) -> None:
+    desk.promote(force="x")
+    edit(desk)
+    assert desk.refusal("1.2.0", force="x").reasons[0].check == "load"
+    done = desk.rollback()
+    assert desk.labels == {"production": Target("1.0.0")}
+    (error,) = done.broken
+    assert words in str(error)
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        pytest.param(lambda desk: (desk.folder / LOCK).write_text("a"), f"{LOCK}: not a mapping", id="lock"),
+        pytest.param(break_labels, "labels.yaml:4: other: not a mapping", id="labels"),
+        pytest.param(break_shared, "partials/a.j2:1:1: ", id="a partial that it includes"),
+        pytest.param(
+            lambda desk: desk.write("1.0.0", release=False, body="{{ none_such }}"),
+            "summarize/1.0.0.j2:7:4: 'none_such' is not an input",
+            id="its own version",
+        ),
+    ],
+)
+def test_what_the_prompt_needs_must_be_whole(desk: Desk, edit: Callable[[Desk], None], words: str) -> None:
+    desk.promote(force="x")
+    break_other(desk)
+    edit(desk)
+    refused = desk.refused_rollback()
+    assert [reason.check for reason in refused.reasons] == ["load"]
+    assert words in str(refused)
+
+
+@pytest.mark.parametrize(
+    ("blocked", "words"),
+    [
+        pytest.param(".lock", "StepRefused", id="no turn"),
+        pytest.param("evidence", "PromptError", id="no evidence"),
+    ],
+)
+def test_a_folder_that_takes_no_files_is_told(desk: Desk, blocked: str, words: str) -> None:
+    path = desk.folder / blocked
+    if blocked == ".lock":
+        path.mkdir()
+    else:
+        path.write_text("no folder")
+    with pytest.raises(CopydeskError, match="cannot be written: ") as caught:
+        desk.promote(force="x")
+    assert type(caught.value).__name__ == words
+    assert str(path) in str(caught.value)
+    assert desk.labels == {"production": Target("1.0.0")}
+
+
+def test_two_promotions_at_once_keep_both(desk: Desk) -> None:
+    """The first one is held up where it has read everything and written nothing."""
+    desk.evidence()
+    reading, go_on = threading.Event(), threading.Event()
+
+    def find() -> Current:
+        reading.set()
+        assert go_on.wait(10)
+        return CURRENT
+
+    with ThreadPoolExecutor() as pool:
+        asked = Request(NAME, "1.1.0", "canary", 5)
+        first = pool.submit(promote, desk.folder, asked, load_tasks(), find)
+        assert reading.wait(10)
+        second = pool.submit(desk.promote, "1.1.0", label="staging")
+        time.sleep(0.3)
+        assert not second.done()
+        go_on.set()
+        first.result()
+        second.result()
+    assert desk.labels.keys() == {"production", "canary", "staging"}
+    assert [p.label for p in desk.record("1.1.0").promotions] == ["canary", "staging"]
 
 
 def test_a_blank_reason_is_refused(desk: Desk) -> None:

@@ -2,16 +2,21 @@
 
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
 import chains
-from chains.errors import ConfigurationError, StepRefused, UnknownPrompt
+from chains.errors import ConfigurationError, PromptSetError, StepRefused, UnknownPrompt
 from chains.prompts import load_prompt_set
 from chains.prompts.comparison.bump import Bump
+from chains.prompts.lifecycle.evidence import Basis, EvidenceRecord, Promotion, Verdict, write_evidence
 from chains.prompts.lifecycle.releasing import Release, plan_release, release
 from chains.prompts.lock import LOCK, Lock, read_lock
+from chains.prompts.serving import lock_problems, serving_problems
 
 FRONT = """---
 description: A test
@@ -179,7 +184,7 @@ def test_what_was_edited_after_its_release_is_told_what_to_do(desk: Desk) -> Non
     (reason,) = desk.refusal("1.0.0").reasons
     assert reason.check == "edited"
     assert "was edited after its release, which would change demo@1.0.0" in reason.message
-    assert "1.1.0.j2), then undo it here: git checkout" in reason.remedy
+    assert "1.1.0.j2), then take the edit back here: git checkout" in reason.remedy
 
 
 FLAWS: list[tuple[str, Mapping[str, str | None], str, str]] = [
@@ -263,6 +268,59 @@ def test_an_edited_partial_is_refused_in_the_locks_words(desk: Desk) -> None:
     assert "rules-2.j2, for a new version to use" in reason.remedy
 
 
+def promoted(desk: Desk, version: str) -> None:
+    """A record that shows that the version, as it is now, was promoted."""
+    record = EvidenceRecord(
+        name="demo",
+        version=version,
+        digest=load_prompt_set(desk.folder).get("demo", version).digest,
+        verdict=Verdict.UNEVALUATED,
+        created_at=datetime.now(UTC),
+        promotions=(Promotion(label="production", basis=Basis.INITIAL, promoted_at=datetime.now(UTC)),),
+    )
+    write_evidence(desk.folder, record)
+
+
+def test_a_version_whose_line_is_lost_is_no_draft(desk: Desk) -> None:
+    promoted(desk, "1.0.0")
+    lock = (desk.folder / LOCK).read_text()
+    desk.put(LOCK, Lock().text())
+    desk.put("labels.yaml", "demo: {production: 1.0.0}\n")
+    prompts = load_prompt_set(desk.folder)
+    (error,) = serving_problems(prompts, {})
+    assert (error.rule, error.path) == ("lock", desk.folder / LOCK)
+    assert error.message == "demo@1.0.0 was released, but its line is gone"
+    assert error.hint == f"git checkout -- {desk.folder / LOCK}"
+    desk.draft("1.0.0", NEW)
+    assert [reason.check for reason in desk.refusal("1.0.0").reasons] == ["evidence"]
+    desk.draft("1.0.0")
+    desk.release("1.0.0")
+    assert (desk.folder / LOCK).read_text() == lock
+
+
+def test_a_file_whose_line_is_lost_is_told(desk: Desk) -> None:
+    desk.put("partials/rules-1.j2", "Rules\n")
+    desk.draft("1.1.0", "system:\n{% include 'partials/rules-1.j2' %}\n" + BODY)
+    desk.release("1.1.0")
+    desk.put(LOCK, Lock(read_lock(desk.folder).versions).text())
+    (error,) = lock_problems(load_prompt_set(desk.folder))
+    assert (error.rule, error.hint) == ("lock", f"git checkout -- {desk.folder / LOCK}")
+    assert error.message == "demo@1.1.0 was released with partials/rules-1.j2, but the line of that file is gone"
+
+
+def test_a_released_file_that_was_deleted_comes_from_git(desk: Desk) -> None:
+    desk.put("partials/rules-1.j2", "Rules\n")
+    desk.put("schemas/a.json", "{}")
+    desk.draft("2.0.0", "system:\n{% include 'partials/rules-1.j2' %}\n" + BODY, keys="output: a.json\n")
+    desk.release("2.0.0")
+    files = [desk.folder / "partials" / "rules-1.j2", desk.folder / "schemas" / "a.json"]
+    for file in files:
+        file.unlink()
+    with pytest.raises(PromptSetError) as caught:
+        load_prompt_set(desk.folder)
+    assert [error.hint for error in caught.value.errors] == [f"git checkout -- {file}" for file in files]
+
+
 @pytest.mark.parametrize(("name", "version"), [("demo", "9.0.0"), ("translate", "1.0.0")])
 def test_what_does_not_exist(desk: Desk, name: str, version: str) -> None:
     with pytest.raises(UnknownPrompt):
@@ -282,3 +340,28 @@ def test_the_projects_own_prompts_can_have_a_next_version(tmp_path: Path) -> Non
     text = (folder / "classify" / "1.0.0.j2").read_text()
     path.write_text(text.replace("changelog: ", "changelog: Next. "))
     assert release(folder, "classify", "9.0.0", {}).claimed is Bump.MAJOR
+
+
+def release_one(folder: Path, name: str) -> None:
+    release(folder, name, "1.0.0", {})
+
+
+def test_releases_at_once_all_stand_in_the_lock(desk: Desk) -> None:
+    names = [f"p{number}" for number in range(6)]
+    for name in names:
+        desk.put(f"{name}/1.0.0.j2", FRONT.format(changelog="x") + BODY)
+        desk.put(f"{name}/cases.yaml", CASES)
+    with ProcessPoolExecutor(len(names), get_context("spawn")) as pool:
+        waiting = [pool.submit(release_one, desk.folder, name) for name in names]
+        assert [one.exception() for one in waiting] == [None] * len(names)
+    assert set(read_lock(desk.folder).versions) == {"demo@1.0.0", *(f"{name}@1.0.0" for name in names)}
+    assert not [path for path in desk.folder.iterdir() if path.name.startswith(f".{LOCK}")]
+
+
+def test_what_cannot_be_written_is_told(desk: Desk) -> None:
+    (desk.folder / ".lock").unlink()
+    (desk.folder / ".lock").mkdir()
+    desk.draft("1.1.0", BODY + "More.\n")
+    refused = desk.refusal("1.1.0")
+    assert [reason.check for reason in refused.reasons] == ["folder"]
+    assert f"{desk.folder}/.lock: cannot be written: " in str(refused)

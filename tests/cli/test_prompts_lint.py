@@ -129,7 +129,7 @@ def test_check_is_red_after_an_edit_of_a_release(prompts: Prompts) -> None:
     message = "prompts/summarize/1.0.0.j2: error[edited-release]: was edited after its release, which would change "
     assert out.startswith(message + "summarize@1.0.0\n")
     assert "help: put the edit into a new file (cp prompts/summarize/1.0.0.j2 prompts/summarize/" in out
-    assert "then undo it here: git checkout -- prompts/summarize/1.0.0.j2" in out
+    assert "then take the edit back here: git checkout -- prompts/summarize/1.0.0.j2 (by hand where" in out
     assert out.endswith("1 error, 0 warnings\n")
 
 

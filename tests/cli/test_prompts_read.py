@@ -113,6 +113,20 @@ def test_render_chooses_version_and_inputs(
     assert shown["renders"][0]["estimated_tokens"] > 10
 
 
+@pytest.mark.parametrize(
+    ("joined", "apart"),
+    [
+        pytest.param(["render", "summarize@1.0.0"], ["render", "summarize", "1.0.0"], id="render"),
+        pytest.param(["export", "summarize@1.0.0"], ["export", "summarize", "1.0.0"], id="export"),
+        pytest.param(["diff", "summarize@1.0.0", "1.9.0"], ["diff", "summarize", "1.0.0", "1.9.0"], id="diff"),
+    ],
+)
+def test_a_version_may_stand_in_the_prompts_name(prompts: Prompts, joined: list[str], apart: list[str]) -> None:
+    done = prompts(*joined)
+    assert done.code == 0
+    assert done == prompts(*apart)
+
+
 def test_render_takes_text_as_it_stands_and_the_rest_as_json(prompts: Prompts) -> None:
     shown = prompts("render", "summarize", "-i", "text=12", "-i", "max_words=7", "-i", "style=bullets", "--json").json
     assert shown["renders"][0]["inputs"] == {"text": "12", "max_words": 7, "style": "bullets"}
@@ -165,6 +179,7 @@ INPUTS = "max_words  optional  "
         pytest.param(["render", "summarize", "-i", "text=a", "--case", "x"], ["only one of --case, --input"], id="two"),
         pytest.param(["render", "summarize", "--all-cases", "--case", "x"], ["not both"], id="all and one"),
         pytest.param(["diff", "summarize", "1.0.0"], ["Missing argument 'B'"], id="half a diff"),
+        pytest.param(["render", "summarize@1.0.0", "1.9.0"], ["two versions: 1.0.0 and 1.9.0"], id="two versions"),
         pytest.param(["diff", "summarize", "1.0.0", "2.0.0"], ["no version '2.0.0'"], id="diff with nothing"),
         pytest.param(["impact", "partials/carefull-1.j2"], ["Did you mean partials/careful-1.j2?"], id="no file"),
         pytest.param(["impact", "../prompts"], ["There is no file '../prompts'", "grounding-1.j2"], id="folder"),

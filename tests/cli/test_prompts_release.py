@@ -117,6 +117,8 @@ def test_a_version_is_released_promoted_and_taken_back(desk: Desk) -> None:
     assert said.splitlines() == [
         "summarize.canary serves 7.0.0 with 10 %; it served nothing before.",
         "Basis: evidence",
+        "The share is of conversations: all requests of a key that names no session are one.",
+        "Written: prompts/labels.yaml, prompts/evidence/summarize/7.0.0.json",
         "To undo it: copydesk prompts rollback summarize --label canary",
     ]
     said = desk.run("promote", "summarize", "7.0.0")
@@ -125,7 +127,10 @@ def test_a_version_is_released_promoted_and_taken_back(desk: Desk) -> None:
     assert desk.labels == "# Ours\nsummarize:\n  production: 7.0.0  # since May\n"
 
     said = desk.run("rollback", "summarize", "--reason", "it invents dates")
-    assert said == "summarize.production serves 1.0.0 again; it served 7.0.0.\n"
+    assert said.splitlines() == [
+        "summarize.production serves 1.0.0 again; it served 7.0.0.",
+        "Written: prompts/labels.yaml, prompts/evidence/summarize/7.0.0.json",
+    ]
     assert desk.labels == "# Ours\nsummarize:\n  production: 1.0.0  # since May\n"
     record = read_evidence(desk.folder / "prompts", "summarize", "7.0.0")
     assert record is not None
@@ -157,7 +162,18 @@ def test_json_for_programs(desk: Desk) -> None:
         "before": {"version": "7.0.0"},
         "after": {"version": "1.0.0"},
         "canary": None,
+        "broken": [],
     }
+
+
+def test_a_rollback_tells_what_keeps_it_from_serving(desk: Desk) -> None:
+    desk.run("release", "summarize", "7.0.0")
+    desk.run("promote", "summarize", "7.0.0", "--force", "x")
+    (desk.folder / "prompts" / "rewrite" / "9.0.0.j2").write_text("broken")
+    done, told, error, _ = desk.run("rollback", "summarize").splitlines()
+    assert done == "summarize.production serves 1.0.0 again; it served 7.0.0."
+    assert told == "Other files are broken. A running service keeps its last good set until they are mended:"
+    assert error.startswith("  prompts/rewrite/9.0.0.j2:1: does not begin with front matter")
 
 
 def test_evidence_is_compared_with_the_configured_model_and_the_dataset(desk: Desk) -> None:
@@ -204,6 +220,30 @@ def test_a_wrong_call_exits_with_2(desk: Desk, arguments: list[str], words: str)
     before = desk.labels
     assert words in desk.run(*arguments, code=2)
     assert desk.labels == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["release", "summarize@1.0.0"], ["promote", "summarize@1.0.0"], ["rollback", "summarize"]],
+    ids=["release", "promote", "rollback"],
+)
+def test_what_writes_never_falls_back_to_another_folder(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    scripted_configuration(tmp_path / "elsewhere")
+    assert "there is no ./prompts here; name the folder with --dir" in desk.run(*arguments, code=2)
+
+
+def test_the_next_command_names_the_same_folder(desk: Desk) -> None:
+    folder = desk.folder / "our prompts"
+    (desk.folder / "prompts").rename(folder)
+    said = desk.run("release", "summarize@7.0.0", "-d", str(folder))
+    assert f"Written: {folder}/prompts.lock\n" in said
+    assert said.endswith(f"copydesk prompts promote summarize 7.0.0 --dir '{folder}'\n")
+    said = desk.run("promote", "summarize@7.0.0", "--force", "x", "-d", str(folder))
+    assert said.endswith(f"To undo it: copydesk prompts rollback summarize --dir '{folder}'\n")
 
 
 def test_the_installed_packages_prompts_are_copied_first(desk: Desk) -> None:

@@ -55,7 +55,7 @@ pytestmark = pytest.mark.e2e
 
 
 def test_two_versions_stand_beside_each_other(attempt: Command) -> None:
-    done = attempt("summarize", "production", "1.9.0", "-o", "max_words=8", stdin="Some text.")
+    done = attempt("summarize@production", "1.9.0", "-o", "max_words=8", stdin="Some text.")
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.split("── summarize@1.9.0 (draft) ──")
     assert "── summarize@1.0.0 (released, production) ──" in first

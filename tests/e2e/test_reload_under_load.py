@@ -30,6 +30,7 @@ pytestmark = pytest.mark.e2e
 
 INPUTS = {"text": "T"}
 DRAFT, PAIR = "summarize@9.0.0", ("pair_a@1.0.0", "pair_b@1.0.0")
+PARTIAL = "partials/a.j2"
 RELEASED = ("1.0.0", "1.1.0", "1.2.0")
 CALLERS, RATE_OF_ONE, LEAST_RATE = 8, 9, 50
 REQUESTS_A_CONNECTION = 20
@@ -119,6 +120,11 @@ class Author:
         with self._broken(self.folder.file(DRAFT)):
             self.folder.write(DRAFT, "user:\n{{ text\n")
 
+    def break_partial(self) -> None:
+        path = self.link / PARTIAL
+        with self._broken(path):
+            path.write_text("{% if %}\n")
+
     def write_half(self) -> None:
         path = self.folder.file(DRAFT)
         with self._broken(path):
@@ -151,6 +157,7 @@ EDITS: list[Callable[[Author], None]] = [
     Author.break_labels,
     Author.set_canary,
     Author.write_half,
+    Author.break_partial,
     Author.release_and_retire,
     Author.label_nothing,
     Author.switch_folder,
@@ -240,6 +247,11 @@ def under_load(service: Service) -> Iterator[Load]:
 @pytest.fixture
 def author(tmp_path: Path) -> Author:
     folder = PromptFolder.new(tmp_path / "state-0")
+    (folder.path / PARTIAL).parent.mkdir()
+    (folder.path / PARTIAL).write_text("Shared.\n")
+    include = f'{{% include "{PARTIAL}" %}}'
+    folder.write("classify@1.0.0", f"system:\n{include}\nuser:\n{include} {{{{ text }}}}\n")
+    folder.release("classify@1.0.0")
     for version in RELEASED[1:]:
         folder.write(f"summarize@{version}")
     folder.release(*(f"summarize@{version}" for version in RELEASED[1:]))

@@ -93,5 +93,5 @@ def _compiled(environment: Environment, tree: nodes.Template, path: Path) -> Tem
     try:
         code = environment.compile(tree, filename=str(path))
     except (SyntaxError, RecursionError, MemoryError) as error:  # Python's own limits
-        raise PromptError("nested too deeply to tell its branches apart", path=path) from error
+        raise PromptError("nested too deeply to tell its branches apart", path=path, rule="limit") from error
     return environment.template_class.from_code(environment, code, environment.make_globals(None))

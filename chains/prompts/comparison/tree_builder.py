@@ -26,7 +26,7 @@ def build_tree(prompt: PromptVersion) -> Tree:
     try:
         sections = tuple(builder.section(section.text, section.line, section.role) for section in source.sections)
     except RecursionError as error:
-        raise PromptError("nested too deeply to tell its branches apart", path=source.path) from error
+        raise PromptError("nested too deeply to tell its branches apart", path=source.path, rule="limit") from error
     return Tree(sections, builder.branches, builder.places, builder.marked, builder.partials, builder.environment)
 
 
@@ -86,7 +86,9 @@ class _Builder:
     def _include(self, node: nodes.Include, file: _File, within: int) -> Sequence[Item]:
         source = self.prompt.ingredients.source
         if len(self.partials) == _MOST_INCLUDES:
-            raise PromptError(f"its includes expand to more than {_MOST_INCLUDES} partials", path=source.path)
+            raise PromptError(
+                f"its includes expand to more than {_MOST_INCLUDES} partials", path=source.path, rule="limit"
+            )
         assert isinstance(node.template, nodes.Const)
         name = str(node.template.value)
         text = self.prompt.ingredients.partials[name]

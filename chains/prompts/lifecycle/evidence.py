@@ -23,7 +23,7 @@ from pydantic import (
 
 from chains.errors import PromptError
 from chains.prompts.lock import write_text
-from chains.prompts.source import check_within, read_text
+from chains.prompts.source import check_within, exists, listed, read_text
 
 __all__ = [
     "Baseline",
@@ -33,6 +33,7 @@ __all__ = [
     "Promotion",
     "Verdict",
     "evidence_path",
+    "has_served",
     "read_evidence",
     "write_evidence",
 ]
@@ -73,6 +74,16 @@ class Metric(_Closed):
     upper: float
     margin: float = Field(ge=0)
     verdict: Literal[Verdict.PASS, Verdict.REGRESSED, Verdict.INCONCLUSIVE]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Metric":
+        if not self.lower <= self.difference <= self.upper:
+            raise ValueError(f"{self.name}: the difference lies outside lower and upper")
+        if self.verdict is Verdict.PASS and self.lower <= -self.margin:
+            raise ValueError(f"{self.name}: PASS needs a lower above -margin, {-self.margin:g}, not {self.lower:g}")
+        if self.verdict is Verdict.REGRESSED and self.upper >= 0:
+            raise ValueError(f"{self.name}: REGRESSED needs an upper below 0, not {self.upper:g}")
+        return self
 
 
 class Basis(str, Enum):
@@ -130,6 +141,9 @@ class EvidenceRecord(_Closed):
             raise ValueError(f"a record with the verdict {self.verdict.value} needs {', '.join(absent)}")
         if self.verdict is Verdict.UNEVALUATED and len(absent) < len(needed):
             raise ValueError("a record with the verdict UNEVALUATED has no results of an evaluation")
+        failed = [metric.name for metric in self.metrics if metric.verdict is not Verdict.PASS]
+        if self.verdict is Verdict.PASS and failed:
+            raise ValueError(f"a record with the verdict PASS needs every metric to pass, but {failed[0]} doesn't")
         return self
 
     def with_promotions(self, promotions: Sequence[Promotion]) -> "EvidenceRecord":
@@ -144,7 +158,7 @@ def evidence_path(folder: Path, name: str, version: str) -> Path:
 def read_evidence(folder: Path, name: str, version: str) -> EvidenceRecord | None:
     """The record of a version, or None where there is none. Raises PromptError for one that can't be read."""
     path = evidence_path(folder, name, version)
-    if not path.is_file():
+    if not exists(path):
         return None
     check_within(folder, path)
     try:
@@ -159,6 +173,16 @@ def read_evidence(folder: Path, name: str, version: str) -> EvidenceRecord | Non
     return record
 
 
+def has_served(folder: Path, name: str, label: str) -> bool:
+    """Whether the records of a prompt show that the label served one of its versions, by a promotion that wasn't
+    rolled back. Raises PromptError for a record that can't be read."""
+    paths = [path for path in listed(folder / "evidence" / name) if path.suffix == ".json"]
+    records = (read_evidence(folder, name, path.stem) for path in paths)
+    promotions = (promotion for record in records if record for promotion in record.promotions)
+    return any(p.label == label and p.rolled_back_at is None for p in promotions)
+
+
 def write_evidence(folder: Path, record: EvidenceRecord) -> None:
+    """Replace the record as a whole. Raises PromptError."""
     path = evidence_path(folder, record.name, record.version)
     write_text(path, record.model_dump_json(indent=2, exclude_defaults=True) + "\n")

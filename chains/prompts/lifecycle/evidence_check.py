@@ -11,7 +11,7 @@ from chains.prompts.version import PromptVersion
 
 __all__ = ["Current", "FindCurrent", "evidence_reasons", "inconclusive_reasons"]
 
-_AGAIN = "evaluate it again, and replace the record (docs/write-a-prompt.md)"
+_AGAIN = "evaluate it again, and write the results into the record, which keeps its promotions (docs/write-a-prompt.md)"
 _FIRST = (
     "evaluate it, and write the record (docs/write-a-prompt.md); --initial is for a label that serves nothing yet, "
     "--force REASON overrules"

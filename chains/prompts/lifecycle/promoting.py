@@ -1,7 +1,8 @@
 """Promotion: a label serves another version, on evidence.
 
 Every promotion is kept in the promoted version's evidence record, so that a rollback knows what was served before.
-The record is written before labels.yaml: no label ever serves a version whose record doesn't say why.
+The record is written before labels.yaml: no label ever serves a version whose record doesn't say why. A canary's
+share falls on what it was set for; every rise is a promotion that needs its evidence, or its flag, anew.
 """
 
 from collections.abc import Mapping
@@ -13,12 +14,21 @@ from typing import Any
 from chains.errors import InvalidInput, PromptError, Reason, StepRefused, UnknownPrompt
 from chains.prompts.contract import contract_problems
 from chains.prompts.labels import CANARY, LABELS, PRODUCTION, Target, is_label
-from chains.prompts.lifecycle.evidence import Basis, EvidenceRecord, Promotion, Verdict, read_evidence, write_evidence
+from chains.prompts.lifecycle.evidence import (
+    Basis,
+    EvidenceRecord,
+    Promotion,
+    Verdict,
+    has_served,
+    read_evidence,
+    write_evidence,
+)
 from chains.prompts.lifecycle.evidence_check import FindCurrent, evidence_reasons, inconclusive_reasons
 from chains.prompts.lifecycle.label_file import edited_labels
-from chains.prompts.lifecycle.steps import load_for, reason_of
+from chains.prompts.lifecycle.steps import load_for, reason_of, writing
 from chains.prompts.lock import write_text
 from chains.prompts.registry import PromptSet
+from chains.prompts.serving import lost_lock_line
 from chains.prompts.version import PromptVersion
 from chains.task import Task
 
@@ -79,12 +89,19 @@ def promote(folder: Path, request: Request, tasks: Mapping[str, Task[Any, Any]],
 
     Raises InvalidInput for a request that can't be, UnknownPrompt, ConfigurationError where the folder is the
     installed package's, StepRefused with every reason that stands against it, and PromptError where labels.yaml
-    can't be edited.
+    can't be edited, or a file can't be written.
     """
     problems = request.problems()
     if problems:
         raise InvalidInput("\n".join(problems))
     step = f"promote {request.name}@{request.version} to {request.label}"
+    with writing(step, folder):
+        return _promote(step, folder, request, tasks, find_current)
+
+
+def _promote(
+    step: str, folder: Path, request: Request, tasks: Mapping[str, Task[Any, Any]], find_current: FindCurrent
+) -> Promoted:
     prompts = load_for(step, folder)
     prompt = prompts.get(request.name, request.version)
     if prompts.labels.get(request.name, {}).get(request.label) == Target(request.version, request.percent):
@@ -106,7 +123,10 @@ def unfit_reasons(prompts: PromptSet, prompt: PromptVersion, tasks: Mapping[str,
     """Why no label may serve a version: it is a draft, was edited after its release, or doesn't fit its task."""
     reasons = []
     locked = prompts.lock.versions.get(str(prompt))
-    if locked is None:
+    lost = lost_lock_line(prompts, prompt)
+    if lost is not None:
+        reasons.append(reason_of("lock", lost))
+    elif locked is None:
         remedy = f"release it first: copydesk prompts release {prompt.name} {prompt.version}"
         reasons.append(Reason("draft", f"{prompt} is a draft", remedy))
     elif locked != prompt.digest:
@@ -143,10 +163,25 @@ def _misplaced(prompts: PromptSet, request: Request) -> list[Reason]:
         if request.initial:
             message = f"--initial is not for the canary, which takes a part of {PRODUCTION}'s requests"
             reasons.append(Reason("initial", message, "evaluate the version, or --force REASON"))
+    elif request.initial and target is None:
+        reasons += _served_before(prompts, request)
     elif request.initial and target is not None:
         message = f"--initial is for a label that serves nothing yet, but {request.label} serves {target.version}"
         reasons.append(Reason("initial", message, "leave --initial out: the version needs evidence"))
     return reasons
+
+
+def _served_before(prompts: PromptSet, request: Request) -> list[Reason]:
+    """Whoever deletes a label's line from labels.yaml doesn't make it a new label."""
+    try:
+        if not has_served(prompts.folder, request.name, request.label):
+            return []
+    except PromptError as error:
+        return [reason_of("record", error)]
+    file = prompts.folder / LABELS
+    message = f"--initial is for a label that never served, but {request.name}.{request.label} did, says evidence/"
+    remedy = f"git checkout -- {file}; or leave --initial out: the version needs evidence"
+    return [Reason("initial", message, remedy)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,9 +205,9 @@ def _ground(
         return _Ground(Basis.INITIAL)
     target = prompts.labels.get(prompt.name, {}).get(request.label)
     earlier = last_promotion(record, request.label)
-    same = target is not None and target.version == prompt.version
-    if same and earlier and record and record.digest == prompt.digest and not request.has_flag:
-        return _Ground(earlier.basis, earlier.reason, (), earlier.overruled)  # only the canary's share changes
+    falls = target is not None and target.version == prompt.version and _is_less(request.percent, target.percent)
+    if falls and earlier and record and record.digest == prompt.digest and not request.has_flag:
+        return _Ground(earlier.basis, earlier.reason, (), earlier.overruled)  # fewer are served what more were
     against = evidence_reasons(record, prompt, _production(prompts, prompt.name), find_current)
     if request.force is not None:
         basis = Basis.FORCED if against else Basis.EVIDENCE
@@ -181,6 +216,10 @@ def _ground(
         against = [reason for reason in against if reason.check != "verdict"] + inconclusive_reasons(record)
         return _Ground(Basis.ACCEPTED_INCONCLUSIVE, request.accept_inconclusive, tuple(against))
     return _Ground(Basis.EVIDENCE, None, tuple(against))
+
+
+def _is_less(percent: float | None, before: float | None) -> bool:
+    return percent is not None and before is not None and percent <= before
 
 
 def _production(prompts: PromptSet, name: str) -> PromptVersion | None:

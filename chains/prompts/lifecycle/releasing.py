@@ -11,16 +11,17 @@ from typing import Any
 
 from semver import Version
 
-from chains.errors import Reason, StepRefused
+from chains.errors import PromptError, Reason, StepRefused
 from chains.prompts.comparison.bump import Bump, Change, bump_between, smallest_version
 from chains.prompts.comparison.changes import Comparison, compare
 from chains.prompts.error_list import ErrorList
-from chains.prompts.lifecycle.steps import load_for, reason_of
+from chains.prompts.lifecycle.evidence import evidence_path, read_evidence
+from chains.prompts.lifecycle.steps import load_for, reason_of, writing
 from chains.prompts.linting.lint import lint_folder
 from chains.prompts.linting.rules import RULES
 from chains.prompts.lock import LOCK, write_text
 from chains.prompts.registry import PromptSet
-from chains.prompts.serving import lock_problems
+from chains.prompts.serving import lock_problems, lost_lock_line
 from chains.prompts.version import PromptVersion
 from chains.task import Task
 
@@ -42,13 +43,14 @@ class Release:
 def release(folder: Path, name: str, version: str, tasks: Mapping[str, Task[Any, Any]]) -> Release:
     """Release a version: write its digest, and those of the files that it shares, to the lock.
 
-    Raises UnknownPrompt, ConfigurationError where the folder is the installed package's, and StepRefused with every
-    reason that stands against it.
+    Raises UnknownPrompt, ConfigurationError where the folder is the installed package's, StepRefused with every
+    reason that stands against it, and PromptError where the lock can't be written.
     """
-    prompts, planned = _planned(folder, name, version, tasks)
-    prompt = planned.prompt
-    lock = prompts.lock.with_version(str(prompt), prompt.digest, prompt.ingredients.files)
-    write_text(folder / LOCK, lock.text())
+    with writing(_step(name, version), folder):
+        prompts, planned = _planned(folder, name, version, tasks)
+        prompt = planned.prompt
+        lock = prompts.lock.with_version(str(prompt), prompt.digest, prompt.ingredients.files)
+        write_text(folder / LOCK, lock.text())
     return planned
 
 
@@ -57,8 +59,12 @@ def plan_release(folder: Path, name: str, version: str, tasks: Mapping[str, Task
     return _planned(folder, name, version, tasks)[1]
 
 
+def _step(name: str, version: str) -> str:
+    return f"release {name}@{version}"
+
+
 def _planned(folder: Path, name: str, version: str, tasks: Mapping[str, Task[Any, Any]]) -> tuple[PromptSet, Release]:
-    step = f"release {name}@{version}"
+    step = _step(name, version)
     prompts = load_for(step, folder)
     prompt = prompts.get(name, version)
     if prompts.is_released(prompt):
@@ -73,6 +79,7 @@ def _planned(folder: Path, name: str, version: str, tasks: Mapping[str, Task[Any
         *(_unproven(prompt, cases) if not errors else ()),
         *_pinned_drafts(prompts, prompt),
         *_changed_files(prompts, prompt),
+        *_other_evidence(prompts, prompt),
         *(_misnumbered(prompts, comparison) if comparison else ()),
     ]
     if reasons:
@@ -129,13 +136,33 @@ def _pinned_drafts(prompts: PromptSet, prompt: PromptVersion) -> Iterator[Reason
 
 def _changed_files(prompts: PromptSet, prompt: PromptVersion) -> Iterator[Reason]:
     """Edits of what was released: of a file that it shares, of a helper, of the version that it is compared with."""
-    problems = lock_problems(prompts)
+    own = lost_lock_line(prompts, prompt)  # to release it again brings its line back
+    problems = [error for error in lock_problems(prompts) if own is None or str(error) != str(own)]
     yield from (reason_of("edited", error) for error in problems)
     for name, digest in prompt.ingredients.files.items():
         path = prompts.folder / name
         if prompts.lock.files.get(name, digest) != digest and path not in [error.path for error in problems]:
             message = f"{path}: the lock has this file as it was before it was edited"
             yield Reason("edited", message, f"undo the edit, or put it into a new file: git log -p -- {path}")
+
+
+def _other_evidence(prompts: PromptSet, prompt: PromptVersion) -> Iterator[Reason]:
+    """Evidence about another text under this number."""
+    path = evidence_path(prompts.folder, prompt.name, prompt.version)
+    try:
+        record = read_evidence(prompts.folder, prompt.name, prompt.version)
+    except PromptError as error:
+        yield reason_of("record", error)
+        return
+    if record is None or record.digest == prompt.digest:
+        return
+    message = f"{path} is about another text of {prompt}: its digest is {record.digest}, now it is {prompt.digest}"
+    if record.promotions:
+        lock, file = prompts.folder / LOCK, prompt.ingredients.source.path
+        remedy = f"it was released and promoted: git checkout -- {lock} {file}, and put the edit into a new version"
+    else:
+        remedy = "evaluate it as it is now, or delete the record"
+    yield Reason("evidence", message, remedy)
 
 
 def _misnumbered(prompts: PromptSet, comparison: Comparison) -> Iterator[Reason]:

@@ -10,7 +10,7 @@ from chains.prompts.labels import CANARY, LABELS, PRODUCTION, Target
 from chains.prompts.lifecycle.evidence import EvidenceRecord, Promotion, evidence_path, read_evidence, write_evidence
 from chains.prompts.lifecycle.label_file import edited_labels
 from chains.prompts.lifecycle.promoting import last_promotion, now, unfit_reasons
-from chains.prompts.lifecycle.steps import load_for, reason_of
+from chains.prompts.lifecycle.steps import load_one_for, reason_of, writing
 from chains.prompts.lock import write_text
 from chains.prompts.registry import PromptSet
 from chains.task import Task
@@ -21,13 +21,17 @@ __all__ = ["RolledBack", "rollback"]
 @dataclass(frozen=True, slots=True)
 class RolledBack:
     """A rollback that was made. `before` is what the label served, `after` what it serves again, None where it was
-    removed; `canary` is the prompt's canary, which stays as it was."""
+    removed; `canary` is the prompt's canary, which stays as it was. While there are `broken` files of other prompts, a
+    running service keeps its last good set, and the rollback waits. `in_production` is what a canary served before,
+    where it was removed because production serves that version now."""
 
     name: str
     label: str
     before: Target
     after: Target | None
     canary: Target | None
+    broken: tuple[PromptError, ...] = ()
+    in_production: Target | None = None
 
     @property
     def canary_serves_what_production_does(self) -> bool:
@@ -44,15 +48,23 @@ def rollback(
     reason: str | None = None,
 ) -> RolledBack:
     """Let a label serve again what it served before; a label before which there was nothing is removed, but
-    production never.
+    production never. Broken files of other prompts don't stand against it.
 
     Raises InvalidInput for a blank reason, UnknownPrompt, ConfigurationError where the folder is the installed
-    package's, StepRefused with what stands against it, and PromptError where labels.yaml can't be edited.
+    package's, StepRefused with what stands against it, and PromptError where labels.yaml can't be edited, or a file
+    can't be written.
     """
     if reason is not None and not reason.strip():
         raise InvalidInput("--reason: the reason is blank, but it is kept with the promotion")
     step = f"roll {name}.{label} back"
-    prompts = load_for(step, folder)
+    with writing(step, folder):
+        return _rollback(step, folder, name, tasks, label, reason)
+
+
+def _rollback(
+    step: str, folder: Path, name: str, tasks: Mapping[str, Task[Any, Any]], label: str, reason: str | None
+) -> RolledBack:
+    prompts, broken = load_one_for(step, folder, name)
     prompts.versions(name)
     targets = prompts.labels.get(name, {})
     target = targets.get(label)
@@ -61,6 +73,9 @@ def rollback(
         raise StepRefused(step, [Reason("label", f"there is no such label; {known}", "name a label that serves")])
     record, promotion = _last(prompts, step, name, label, target)
     after = Target(promotion.previous, promotion.previous_percent) if promotion.previous else None
+    in_production = None
+    if label == CANARY and after and PRODUCTION in targets and after.version == targets[PRODUCTION].version:
+        after, in_production = None, after
     reasons = _against(prompts, name, label, after, tasks)
     if reasons:
         raise StepRefused(step, reasons)
@@ -69,7 +84,7 @@ def rollback(
     undone = promotion.model_copy(update={"rolled_back_at": now(), "rollback_reason": reason})
     promotions = [undone if kept is promotion else kept for kept in record.promotions]
     write_evidence(folder, record.with_promotions(promotions))
-    return RolledBack(name, label, target, after, targets.get(CANARY))
+    return RolledBack(name, label, target, after, targets.get(CANARY), broken, in_production)
 
 
 def _last(prompts: PromptSet, step: str, name: str, label: str, target: Target) -> tuple[EvidenceRecord, Promotion]:

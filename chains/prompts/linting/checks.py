@@ -43,14 +43,13 @@ def check_folder(folder: Path, tasks: Mapping[str, Task[Any, Any]]) -> CheckResu
     found += map(Finding.of, lock_problems(prompts, reading.missing))
     if not reading.errors:
         found += map(Finding.of, [*label_problems(prompts, tasks), *evidence_problems(prompts)])
-    broken = {finding.path for finding in found if finding.rule == "cases"}
-    names = [name for name in prompts.names if folder / name / "cases.yaml" not in broken]
+    cases = [ErrorList().catch(prompts.cases, name) or {} for name in prompts.names]  # lint tells what is wrong
     return CheckResult(
         findings=tuple(sorted(dict.fromkeys(found), key=lambda finding: finding.order)),
         prompts=len(prompts.names),
         versions=len(list(prompts)),
         drafts=sum(not prompts.is_released(prompt) for prompt in prompts),
-        cases=sum(len(prompts.cases(name)) for name in names),
+        cases=sum(map(len, cases)),
         labels=sum(map(len, prompts.labels.values())),
     )
 

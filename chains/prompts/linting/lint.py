@@ -18,7 +18,7 @@ from chains.task import Task
 
 __all__ = ["DEFAULT_BUDGET", "lint_errors", "lint_folder", "lint_reading"]
 
-_SHARED = frozenset({"partials", "schemas"})
+_SHARED_FILES = frozenset({"partials", "schemas"})
 
 
 def lint_folder(
@@ -94,7 +94,7 @@ class _Lint:
 
     def _concerns(self, error: PromptError) -> bool:
         """Errors of shared files concern everybody: nobody knows which version couldn't be loaded for them."""
-        if error.path is None or error.path.parent.name in _SHARED or error.path.parent == self._prompts.folder:
+        if error.path is None or error.path.parent.name in _SHARED_FILES or error.path.parent == self._prompts.folder:
             return True
         path = error.path
         return self._is_meant(path.parent.name, path.stem) if path.suffix == ".j2" else True

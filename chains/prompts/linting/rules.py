@@ -154,9 +154,10 @@ _ERRORS = {
         "Correct the example's output or the schema.",
     ),
     "lock": Rule(
-        "The lock can't be read",
-        "`prompts.lock` was edited by hand, or merged wrongly. Only `copydesk prompts release` writes it.",
-        "Undo the edit. After a merge, keep the lines of both sides.",
+        "The lock can't be used",
+        "`prompts.lock` was edited by hand, or merged wrongly: it can't be read, or lacks a version or a file that was "
+        "released. Only `copydesk prompts release` writes it.",
+        "Undo the edit: `git checkout -- prompts/prompts.lock`. After a merge, keep the lines of both sides.",
     ),
     "edited-release": Rule(
         "Something released was edited",
@@ -184,6 +185,15 @@ _ERRORS = {
 }
 
 _WARNINGS = {
+    "role-near-miss": Rule(
+        "A line that is almost a role line",
+        "Only a line that is exactly `system:`, `user:` or `assistant:` opens a section. This one has another case, or "
+        "spaces, so it is text, and so is all that follows it.",
+        "Write the role line exactly, or a backslash before it where the text is meant.",
+        "warning",
+        bad="User:",
+        good="user:",
+    ),
     "unused-input": Rule(
         "An input that nothing reads",
         "The front matter declares it, but no section and no partial reads it: callers would send it for nothing.",

@@ -15,8 +15,9 @@ from chains.prompts.comparison.branches import Branch, uncovered_branches
 from chains.prompts.linting.few_shot import first_example
 from chains.prompts.linting.findings import Finding
 from chains.prompts.linting.fixed_text import late_text
-from chains.prompts.schemas import PatternTooSlow, SchemaValidator
+from chains.prompts.role_lines import near_misses
 from chains.prompts.source import read_text
+from chains.prompts.validation import CannotCheck, SchemaValidator, violations
 from chains.prompts.version import PromptVersion
 from chains.prompts.yaml_places import place_in_yaml
 
@@ -51,6 +52,7 @@ def version_warnings(
     budget: int,
 ) -> Iterator[Finding]:
     """What is probably not meant. `runs` are the version's `cases`, rendered; `budget` is in tokens."""
+    yield from _role_near_misses(prompt)
     yield from _unused_inputs(prompt)
     yield from _late_text(folder, prompt)
     yield from _few_shot(folder, prompt)
@@ -68,10 +70,20 @@ def _reason(validator: Any, output: Any) -> str | None:
         except (ValueError, RecursionError):
             value = output
     try:
-        wrong = next(validator.iter_errors(value), None)
-    except PatternTooSlow as error:
+        wrong = violations(validator, value)
+    except CannotCheck as error:
         return str(error)
-    return None if wrong is None else f"{wrong.json_path} {wrong.message}"
+    return f"{wrong[0].json_path} {wrong[0].message}" if wrong else None
+
+
+def _role_near_misses(prompt: PromptVersion) -> Iterator[Finding]:
+    source = prompt.ingredients.source
+    offset = source.text.count("\n") - source.body.count("\n")
+    for found in near_misses(source.body):
+        line = offset + found.line
+        message = f"{found.text!r} opens no section: it is text of the section before it"
+        hint = f"did you mean `{found.role}:`? write `\\{found.role}:` for the text itself"
+        yield Finding("role-near-miss", "warning", source.path, line, found.column, message, hint=hint)
 
 
 def _unused_inputs(prompt: PromptVersion) -> Iterator[Finding]:

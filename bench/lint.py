@@ -89,8 +89,11 @@ def _write(folder: Path) -> None:
 
 
 def _release(folder: Path) -> None:
-    released = [prompt for prompt in load_prompt_set(folder) if prompt.version != f"1.{_VERSIONS - 1}.0"]
-    (folder / LOCK).write_text(Lock({str(prompt): prompt.digest for prompt in released}).text())
+    lock = Lock()
+    for prompt in load_prompt_set(folder):
+        if prompt.version != f"1.{_VERSIONS - 1}.0":
+            lock = lock.with_version(str(prompt), prompt.digest, prompt.ingredients.files)
+    (folder / LOCK).write_text(lock.text())
 
 
 def _seconds(run: Callable[[], object]) -> tuple[float, float]:

@@ -59,7 +59,11 @@ def prepared(place: Path, files: int | None) -> Path:
     prompts = load_prompt_set(folder)
     lock = prompts.lock
     for version in RELEASED:
-        lock = lock.with_version(f"summarize@{version}", prompts.get("summarize", version).digest, {})
+        lock = lock.with_version(
+            f"summarize@{version}",
+            prompts.get("summarize", version).digest,
+            prompts.get("summarize", version).ingredients.files,
+        )
     write_text(folder / "prompts.lock", lock.text())
     move_label(folder, 0)
     return folder

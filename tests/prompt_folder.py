@@ -52,14 +52,18 @@ class PromptFolder:
     def release(self, *keys: str) -> None:
         """Add versions to the lock, in one step."""
         prompts = load_prompt_set(self.path)
-        found = {str(prompt): prompt.digest for prompt in prompts}
-        self.lock({**prompts.lock.versions, **{key: found[key] for key in keys}})
+        lock = prompts.lock
+        for prompt in prompts:
+            if str(prompt) in keys:
+                lock = lock.with_version(str(prompt), prompt.digest, prompt.ingredients.files)
+        self.lock(lock)
 
     def unrelease(self, *keys: str) -> None:
-        self.lock({key: digest for key, digest in read_lock(self.path).versions.items() if key not in keys})
+        lock = read_lock(self.path)
+        self.lock(Lock({key: digest for key, digest in lock.versions.items() if key not in keys}, lock.files))
 
-    def lock(self, versions: Mapping[str, str]) -> None:
-        replace(self.path / "prompts.lock", Lock(versions).text())
+    def lock(self, lock: Lock) -> None:
+        replace(self.path / "prompts.lock", lock.text())
 
     def label(self, labels: Mapping[str, Mapping[str, Any]]) -> None:
         """Set labels, those of other prompts left as they are, in one step."""

@@ -158,7 +158,7 @@ class Runner:
             session=request.session,
             allow_drafts=self.allow_drafts,
         )
-        if selection.label is None:  # what the labels serve was checked when it was loaded
+        if (task, selection.prompt.version) not in edition.legs:  # what is composed was checked before
             problems = contract_problems(self.tasks[task], selection.prompt)
             if problems:
                 raise UnknownPrompt(f"{problems[0].message}. Name another version or a label.")

@@ -45,7 +45,7 @@ contract: openapi ## Write all that is generated: openapi.json, docs/errors.md a
 	$(BIN)/python -m app.error_page > docs/errors.md
 	$(BIN)/python -m chains.prompts.linting.findings > docs/lint.md
 
-bench: $(TOOLS) ## Measure rendering, the chain's overhead, start-up and threads
+bench: $(TOOLS) ## Measure rendering, linting, reloading, start-up and threads, one script after the other
 	@for script in $(wildcard bench/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 lock: ## Resolve the dependencies anew and pin them with hashes

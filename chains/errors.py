@@ -8,12 +8,14 @@ CopydeskError
 ├── StepRefused                   a release, promotion or rollback is refused: every reason at once
 ├── NotFoundError                 something named in a request does not exist
 │   ├── UnknownTask
-│   └── UnknownPrompt
+│   ├── UnknownPrompt
+│   └── UnknownBackend
 ├── InvalidInput                  a request is well formed but cannot be served: pointers
 │   └── ContextExceeded           the prompt does not fit the model: both numbers
 ├── DeadlineExceeded              the caller's deadline passed
 ├── BackendError                  a model server failed; keeps `backend` and `original`
-│   ├── BackendUnavailable        not reachable, crashed, busy
+│   ├── BackendUnavailable        not reachable, or broken down
+│   ├── BackendBusy               it has no room now: its queue here is full, or it said so itself
 │   ├── BackendTimeout            reachable, but too slow
 │   ├── BackendRejected           it refused the request
 │   └── BackendProtocolError      it answered nonsense, or stopped before the end
@@ -31,6 +33,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 __all__ = [
+    "BackendBusy",
     "BackendError",
     "BackendProtocolError",
     "BackendRejected",
@@ -51,6 +54,7 @@ __all__ = [
     "PromptSetError",
     "Reason",
     "StepRefused",
+    "UnknownBackend",
     "UnknownPrompt",
     "UnknownTask",
 ]
@@ -177,6 +181,13 @@ class UnknownPrompt(NotFoundError):
     code = "prompt_unknown"
 
 
+class UnknownBackend(NotFoundError):
+    code = "backend_unknown"
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"There is no backend {name!r}. The backends are: {', '.join(known)}.")
+
+
 class InvalidInput(CopydeskError):
     """The request is well formed, but its contents cannot be served. `errors` names each place."""
 
@@ -218,18 +229,34 @@ class DeadlineExceeded(CopydeskError):
 
 
 class BackendError(CopydeskError):
-    """A model server failed. `backend` is its name in the configuration, `original` the foreign error."""
+    """A model server failed. `backend` is its name in the configuration, `original` the foreign error.
+
+    `retry_after_s` says in how many seconds another try has a chance, where somebody knows.
+    """
 
     code = "backend_failed"
 
-    def __init__(self, message: str, *, backend: str, original: BaseException | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        backend: str,
+        original: BaseException | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
         super().__init__(f"Backend {backend!r}: {message}")
         self.backend = backend
         self.original = original
+        self.retry_after_s = retry_after_s
 
 
 class BackendUnavailable(BackendError):
     code = "backend_unavailable"
+    retryable = True
+
+
+class BackendBusy(BackendError):
+    code = "backend_busy"
     retryable = True
 
 

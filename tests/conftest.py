@@ -18,6 +18,7 @@ import httpx
 import pytest
 import yaml
 
+from chains.backends.configuration import Timeouts
 from chains.backends.embedded.chat_model import EmbeddedChatModel
 from chains.backends.embedded.model_file import model_file
 from chains.backends.embedded.server import ModelServer, ModelServerParameters
@@ -197,9 +198,8 @@ def embedded_model(model_server: ModelServer) -> EmbeddedChatModel:
         backend="local",
         socket=model_server.socket,
         model_name="SmolLM2",
-        context_tokens=2048,
-        concurrency=2,
-        timeout_s=60,
+        context_size=2048,
+        timeouts=Timeouts(connect_s=5, first_token_s=60, idle_s=60, total_s=60),
     )
 
 

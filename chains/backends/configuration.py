@@ -1,17 +1,34 @@
-"""What every backend's configuration has in common."""
+"""What every backend's configuration has in common, and what its chat model may be able to do."""
 
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     # Reading a configuration must not cost the two seconds that importing LangChain takes.
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import BaseMessage
 
-__all__ = ["BackendConfig", "Closes", "CountsTokens", "ModelIdentity", "Probes"]
+__all__ = [
+    "BackendConfig",
+    "ChecksContext",
+    "Closes",
+    "ContinuationScore",
+    "CountsTokens",
+    "Inspects",
+    "ModelIdentity",
+    "Probes",
+    "PullProgress",
+    "Pulls",
+    "ScoresContinuations",
+    "ServerState",
+    "TellsSlots",
+    "Timeouts",
+    "Warms",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +41,40 @@ class ModelIdentity:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long a server may take, in seconds: to accept a connection, for its first token, between two tokens, and
+    for the whole answer."""
+
+    connect_s: float
+    first_token_s: float
+    idle_s: float
+    total_s: float
+
+
 class BackendConfig(BaseModel):
     """The configuration of one backend: a factory of its chat model."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: str
+    concurrency: int = Field(default=1, ge=1, le=1024, description="Requests that the server works on at once.")
+    max_queue: int = Field(default=64, ge=0, le=100_000, description="Requests that wait here; more are refused.")
+    queue_timeout_s: float = Field(default=60, gt=0, description="The longest wait in the queue.")
+    connect_timeout_s: float = Field(default=5, gt=0, description="Time to connect to the server.")
+    first_token_timeout_s: float = Field(default=60, gt=0, description="Time for the first token of an answer.")
+    idle_timeout_s: float = Field(default=30, gt=0, description="Time between two tokens of an answer.")
+    timeout_s: float = Field(default=120, gt=0, description="Time for one answer, without the wait in the queue.")
+    retries: int = Field(default=1, ge=0, le=10, description="Further tries, none after the first token.")
+
+    @property
+    def timeouts(self) -> Timeouts:
+        return Timeouts(
+            connect_s=self.connect_timeout_s,
+            first_token_s=self.first_token_timeout_s,
+            idle_s=self.idle_timeout_s,
+            total_s=self.timeout_s,
+        )
 
     def create(self, name: str) -> "BaseChatModel":
         """Build the chat model. `name` is the backend's name in the configuration, for errors and results.
@@ -64,6 +109,14 @@ class Probes(Protocol):
 
 
 @runtime_checkable
+class Warms(Protocol):
+    """A chat model whose server loads the model at its first use, and can be told to load it before."""
+
+    async def warm(self) -> None:
+        """Returns when the model is loaded. Raises BackendError."""
+
+
+@runtime_checkable
 class Closes(Protocol):
     """A chat model that holds connections."""
 
@@ -74,5 +127,94 @@ class Closes(Protocol):
 class CountsTokens(Protocol):
     """A chat model that knows how many tokens it would read, without generating any."""
 
-    async def count_tokens(self, messages: "list[BaseMessage]") -> int:
-        """The tokens of the whole prompt, with those of the chat template. Raises BackendError."""
+    async def count_tokens(self, messages: "list[BaseMessage]") -> int | None:
+        """The tokens of the whole prompt, with those of the chat template; None where this server has no tokenizer.
+
+        Raises BackendError.
+        """
+
+
+@runtime_checkable
+class ChecksContext(Protocol):
+    """A chat model that knows the room that its server has for prompt and answer."""
+
+    async def context_tokens(self) -> int | None:
+        """The tokens of prompt and answer together; None where nobody says. Raises BackendError."""
+
+    async def check_context(self, messages: "list[BaseMessage]", max_tokens: int | None) -> None:
+        """Raises ContextExceeded where the messages and `max_tokens` of answer (None: the backend's default)
+        certainly don't fit; BackendError."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContinuationScore:
+    """`logprob` is the natural logarithm of the likelihood of one continuation, summed over its `tokens`."""
+
+    logprob: float
+    tokens: int
+
+
+@runtime_checkable
+class ScoresContinuations(Protocol):
+    """A chat model that can tell how likely given answers are."""
+
+    async def score_continuations(
+        self, messages: "list[BaseMessage]", continuations: Sequence[str]
+    ) -> list[ContinuationScore]:
+        """The likelihood of each continuation as the beginning of the answer to the messages, in the given order.
+
+        Raises BackendError, ContextExceeded, and ValueError for an empty continuation.
+        """
+
+
+@runtime_checkable
+class TellsSlots(Protocol):
+    """A chat model whose server may tell how many requests it works on at once."""
+
+    async def server_slots(self) -> int | None:
+        """None where the server doesn't tell. Raises BackendError."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """What a server says of itself, and what is missing.
+
+    server          its name and version
+    model           the model that is configured
+    context_tokens  prompt and answer together; None where nobody says
+    loaded          whether the model is in memory; None where the server doesn't tell
+    capabilities    what the model can do, in the server's words
+    missing         what stands against its use and how to get it; None where nothing does
+    """
+
+    server: str
+    model: str
+    context_tokens: int | None = None
+    loaded: bool | None = None
+    capabilities: tuple[str, ...] = ()
+    missing: str | None = None
+
+
+@runtime_checkable
+class Inspects(Protocol):
+    """A chat model that can tell what its server is and has."""
+
+    async def inspect(self) -> ServerState:
+        """Raises BackendError where the server can't be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullProgress:
+    """One step of a download: what is done, and how many bytes of how many, where the server tells."""
+
+    status: str
+    completed_bytes: int = 0
+    total_bytes: int = 0
+
+
+@runtime_checkable
+class Pulls(Protocol):
+    """A chat model whose server can download its model."""
+
+    def pull(self) -> AsyncIterator[PullProgress]:
+        """Download the model. Raises BackendError."""

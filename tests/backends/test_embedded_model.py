@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import aiohttp
@@ -229,7 +230,7 @@ def test_a_seed_fixes_the_dice(embedded_model: EmbeddedChatModel) -> None:
 
 def test_a_prompt_beyond_the_context_is_refused_with_both_numbers(embedded_model: EmbeddedChatModel) -> None:
     with pytest.raises(ContextExceeded) as caught:
-        ask(embedded_model.model_copy(update={"context_tokens": 100}), "word " * 90, max_tokens=50)
+        ask(embedded_model.model_copy(update={"context_size": 100}), "word " * 90, max_tokens=50)
     assert caught.value.limit == 100
     assert caught.value.reserved == 50
     assert 140 < caught.value.needed < 200
@@ -237,7 +238,7 @@ def test_a_prompt_beyond_the_context_is_refused_with_both_numbers(embedded_model
 
 def test_what_llama_cpp_finds_too_long_is_refused_with_its_numbers(embedded_model: EmbeddedChatModel) -> None:
     with pytest.raises(ContextExceeded) as caught:
-        ask(embedded_model.model_copy(update={"context_tokens": 10**6}), "word " * 3000)
+        ask(embedded_model.model_copy(update={"context_size": 10**6}), "word " * 3000)
     assert caught.value.limit == 2048
     assert caught.value.needed > 3000
 
@@ -299,10 +300,10 @@ def test_a_stream_that_is_left_frees_the_slot(embedded_model: EmbeddedChatModel)
 
 
 def test_the_time_limit_ends_the_request(embedded_model: EmbeddedChatModel) -> None:
-    hasty = embedded_model.model_copy(update={"timeout_s": 0.5})
+    hasty = embedded_model.model_copy(update={"timeouts": replace(embedded_model.timeouts, total_s=0.5)})
 
     async def work(model: EmbeddedChatModel) -> float:
-        with pytest.raises(BackendTimeout, match=r"within 0\.5 s"):
+        with pytest.raises(BackendTimeout, match=r"within 0\.5 s \(timeout_s\)"):
             await model.ainvoke(f"limit {LONG}", max_tokens=200)
         return await seconds_until(model, busy=False)
 
@@ -310,7 +311,7 @@ def test_the_time_limit_ends_the_request(embedded_model: EmbeddedChatModel) -> N
 
 
 def test_the_time_limit_never_cancels_a_slow_consumer(embedded_model: EmbeddedChatModel) -> None:
-    hasty = embedded_model.model_copy(update={"timeout_s": 1})
+    hasty = embedded_model.model_copy(update={"timeouts": replace(embedded_model.timeouts, total_s=1)})
 
     async def consume(model: EmbeddedChatModel, seen: list[str]) -> None:
         async for chunk in model.astream("Tell me a story.", max_tokens=1000, response_format=endless()):
@@ -328,8 +329,6 @@ def test_the_time_limit_never_cancels_a_slow_consumer(embedded_model: EmbeddedCh
 
 
 def test_two_requests_are_decoded_together_and_health_needs_no_slot(embedded_model: EmbeddedChatModel) -> None:
-    many = embedded_model.model_copy(update={"concurrency": 12})
-
     async def work(model: EmbeddedChatModel) -> tuple[int, list[AIMessage]]:
         calls = [asyncio.ensure_future(model.ainvoke(f"Count to {n}.", max_tokens=16)) for n in range(12)]
         most = 0
@@ -339,7 +338,7 @@ def test_two_requests_are_decoded_together_and_health_needs_no_slot(embedded_mod
             await asyncio.sleep(0.02)
         return most, await asyncio.gather(*calls)
 
-    most, answers = using(many, work)
+    most, answers = using(embedded_model, work)
     assert most == 2
     assert all(answer.usage_metadata for answer in answers)
 

@@ -13,8 +13,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from chains.backends.configuration import Timeouts
 from chains.backends.embedded.chat_model import EmbeddedChatModel
 from chains.errors import (
+    BackendBusy,
     BackendError,
     BackendProtocolError,
     BackendRejected,
@@ -40,9 +42,9 @@ def event(**fields: Any) -> str:
     return "data: " + json.dumps({"content": "", "stop": False, **fields}) + "\n\n"
 
 
-def chat_model(socket: Path | None, **changes: Any) -> EmbeddedChatModel:
-    known = {"backend": "local", "socket": socket, "model_name": "m", "context_tokens": 100, "concurrency": 2}
-    return EmbeddedChatModel(**{**known, "timeout_s": 5, **changes})
+def chat_model(socket: Path | None, **limits: float) -> EmbeddedChatModel:
+    timeouts = Timeouts(**{"connect_s": 5, "first_token_s": 5, "idle_s": 5, "total_s": 5, **limits})
+    return EmbeddedChatModel(backend="local", socket=socket, model_name="m", context_size=100, timeouts=timeouts)
 
 
 async def apply_template(request: web.Request) -> web.Response:
@@ -72,8 +74,17 @@ def completion(status: int, *parts: str) -> Callable[[web.Request], Awaitable[we
     return handle
 
 
-def ask_fake(socket: Path, routes: dict[str, Any], **changes: Any) -> Any:
-    """Ask a model whose process answers by the given routes."""
+async def hello(model: EmbeddedChatModel) -> Any:
+    return await model.ainvoke("Hello", max_tokens=5)
+
+
+def ask_fake(
+    socket: Path,
+    routes: dict[str, Any],
+    work: Callable[[EmbeddedChatModel], Awaitable[Any]] = hello,
+    **limits: float,
+) -> Any:
+    """What the work gives on a model whose process answers by the given routes."""
 
     async def whole() -> Any:
         application = web.Application()
@@ -82,9 +93,9 @@ def ask_fake(socket: Path, routes: dict[str, Any], **changes: Any) -> Any:
         runner = web.AppRunner(application, shutdown_timeout=0.1)
         await runner.setup()
         await web.UnixSite(runner, str(socket)).start()
-        model = chat_model(socket, **changes)
+        model = chat_model(socket, **limits)
         try:
-            return await model.ainvoke("Hello", max_tokens=5)
+            return await work(model)
         finally:
             await model.aclose()
             await runner.cleanup()
@@ -108,7 +119,7 @@ def test_a_good_answer(tmp_path: Path) -> None:
         pytest.param(200, ["data: {half\n\n"], BackendProtocolError, "malformed", id="not JSON"),
         pytest.param(200, ['data: {"stop": false}\n\n'], BackendProtocolError, "malformed", id="without content"),
         pytest.param(200, ['data: {"stop": true}\n\n'], BackendProtocolError, "malformed", id="without usage"),
-        pytest.param(200, ["x" * (9 << 20)], BackendProtocolError, "malformed", id="a line without end"),
+        pytest.param(200, ["x" * (33 << 20)], BackendProtocolError, "malformed", id="a line without end"),
         pytest.param(
             200, [event(**{**LAST, "stop_type": "none"})], BackendProtocolError, "ended by 'none'", id="unknown end"
         ),
@@ -142,7 +153,7 @@ def test_a_good_answer(tmp_path: Path) -> None:
         ),
         pytest.param(404, ["<html>"], BackendRejected, "answered 404", id="not found, as HTML"),
         pytest.param(500, ["[]"], BackendUnavailable, "answered 500", id="broken"),
-        pytest.param(503, [""], BackendUnavailable, "answered 503", id="loading"),
+        pytest.param(503, [""], BackendBusy, "answered 503", id="loading"),
     ],
 )
 def test_a_bad_answer(tmp_path: Path, status: int, parts: list[str], error: type[CopydeskError], says: str) -> None:
@@ -154,9 +165,18 @@ def test_a_bad_answer(tmp_path: Path, status: int, parts: list[str], error: type
         assert caught.value.retryable is not isinstance(caught.value, BackendRejected)
 
 
-def test_a_stream_that_stalls_ends_at_the_limit(tmp_path: Path) -> None:
-    with pytest.raises(BackendTimeout, match=r"within 0\.3 s"):
-        ask_fake(tmp_path / "s", {"/completion": completion(200, event(content="a"), STALLS)}, timeout_s=0.3)
+@pytest.mark.parametrize(
+    ("parts", "limit", "says"),
+    [
+        pytest.param([STALLS], "first_token_s", r"no first token within 0\.3 s", id="first token"),
+        pytest.param([event(prompt_progress={}), STALLS], "first_token_s", "no first token", id="prompt is read"),
+        pytest.param([event(content="a"), STALLS], "idle_s", r"no further token within 0\.3 s", id="idle"),
+        pytest.param([event(content="a"), STALLS], "total_s", r"no complete answer within 0\.3 s", id="total"),
+    ],
+)
+def test_a_stream_that_stalls_ends_at_the_limit(tmp_path: Path, parts: list[str], limit: str, says: str) -> None:
+    with pytest.raises(BackendTimeout, match=says):
+        ask_fake(tmp_path / "s", {"/completion": completion(200, *parts)}, hello, **{limit: 0.3})
 
 
 def test_a_process_that_loads_is_waited_for(tmp_path: Path) -> None:

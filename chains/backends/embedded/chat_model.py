@@ -1,63 +1,45 @@
 """The embedded model as a LangChain chat model: tokens in, a stream of text out, over a Unix socket."""
 
-import asyncio
-import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.messages import AIMessageChunk, BaseMessage
 from pydantic import PrivateAttr
 
+from chains.backends.configuration import ContinuationScore
+from chains.backends.embedded.connection import Connection
+from chains.backends.embedded.scoring import scores
 from chains.backends.embedded.template import placeholders, split_skeleton
-from chains.backends.embedded.wire import FINISHED, completion_body, refusal, server_sent, usage
-from chains.errors import (
-    BackendProtocolError,
-    BackendRejected,
-    BackendTimeout,
-    BackendUnavailable,
-    ContextExceeded,
-    CopydeskError,
+from chains.backends.embedded.wire import (
+    DEFAULT_MAX_TOKENS,
+    FINISHED,
+    MESSAGE_TOKENS,
+    completion_body,
+    next_token_body,
+    token_logprob,
+    usage,
 )
+from chains.backends.streamed import CallOptions, StreamedChatModel, role_of
+from chains.errors import BackendRejected, ContextExceeded
 
 __all__ = ["EmbeddedChatModel"]
 
-_RESTART_S = 10.0
-_LOADING = 503
-_PROBE_S = 2.0
 _COUNT_S = 5.0
-_ROLES = {"system": "system", "human": "user", "ai": "assistant", "AIMessageChunk": "assistant"}
 
 
-class EmbeddedChatModel(BaseChatModel):
-    """A chat model over a running ModelServer.
+class EmbeddedChatModel(StreamedChatModel):
+    """A chat model over a running ModelServer. `response_metadata` also holds llama.cpp's `timings`."""
 
-    Per call it takes `temperature`, `max_tokens`, `top_p`, `frequency_penalty`, `seed`, `stop` and
-    `response_format` (a JSON Schema in OpenAI's form, which constrains decoding); any other keyword raises
-    TypeError. Raises ContextExceeded before anything is generated, BackendUnavailable, BackendTimeout,
-    BackendRejected or BackendProtocolError.
-
-    A message's `usage_metadata` is what llama.cpp counted; its `response_metadata` holds `model_name`,
-    `finish_reason` (`stop` or `length`) and llama.cpp's `timings`. When the awaiting task is cancelled, the
-    connection closes and llama.cpp frees the slot.
-    """
-
-    backend: str
     socket: Path | None
-    model_name: str
-    context_tokens: int
-    concurrency: int
-    timeout_s: float
+    context_size: int
 
     _skeletons: dict[tuple[str, ...], list[list[int]]] = PrivateAttr(default_factory=dict)
-    _loop: asyncio.AbstractEventLoop | None = PrivateAttr(default=None)
-    _session: aiohttp.ClientSession | None = PrivateAttr(default=None)
-    _slots: asyncio.Semaphore | None = PrivateAttr(default=None)
+    _connection: Connection = PrivateAttr()
+
+    def model_post_init(self, context: Any, /) -> None:
+        super().model_post_init(context)
+        self._connection = Connection(self.backend, self.socket, self.timeouts.connect_s)
 
     @property
     def _llm_type(self) -> str:
@@ -65,118 +47,102 @@ class EmbeddedChatModel(BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {"model_name": self.model_name, "context_tokens": self.context_tokens}
+        return {**super()._identifying_params, "context_tokens": self.context_size}
 
     async def probe(self) -> None:
         """Raises BackendUnavailable where the model server doesn't answer that it is well."""
-        try:
-            async with asyncio.timeout(_PROBE_S), self._http().get("http://model/health") as response:
-                if response.status == 200:
-                    return
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            raise self._unavailable("the model process does not answer", error) from error
-        raise self._unavailable(f"the model process answers {response.status}", None)
+        await self._connection.probe()
 
     async def count_tokens(self, messages: list[BaseMessage]) -> int:
         """The tokens that the model would read, the chat template's among them.
 
         Raises BackendUnavailable, BackendTimeout, BackendRejected or BackendProtocolError.
         """
-        roles = tuple(_role(message) for message in messages)
-        async with self._translated_errors(asyncio.get_running_loop().time() + _COUNT_S, _COUNT_S):
+        roles = tuple(role_of(message) for message in messages)
+        async with self._connection.within(_COUNT_S, "count of tokens"), self._connection.translated():
             return len(await self._tokens(messages, roles))
 
     async def aclose(self) -> None:
         """Close the connections. The model may be used again afterwards."""
-        if self._session is not None:
-            await self._session.close()
-        self._session = None
+        await self._connection.aclose()
 
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        raise NotImplementedError("The embedded model is asynchronous: use ainvoke or astream")
+    async def context_tokens(self) -> int | None:
+        """As configured; the model server was refused where it has less."""
+        return self.context_size
 
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        pieces: list[str] = []
-        last: dict[str, Any] = {}
-        async for last in self._events(messages, stop, kwargs):
-            pieces.append(last["content"])
-        message = AIMessage("".join(pieces), usage_metadata=last["usage"], response_metadata=self._metadata(last))
-        return ChatResult(generations=[ChatGeneration(message=message)])
+    async def check_context(self, messages: list[BaseMessage], max_tokens: int | None) -> None:
+        """Raises ContextExceeded where the messages and the answer don't fit, and what `count_tokens` raises."""
+        reserved = max_tokens or DEFAULT_MAX_TOKENS
+        # No tokenizer makes more tokens of a text than it has bytes.
+        most = sum(len(str(message.text).encode()) + MESSAGE_TOKENS for message in messages)
+        if most + reserved > self.context_size:
+            self._check(await self.count_tokens(messages), reserved)
 
-    async def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> AsyncIterator[ChatGenerationChunk]:
-        async for event in self._events(messages, stop, kwargs):
-            chunk = AIMessageChunk(content=event["content"])
-            if event["stop"]:
-                chunk.usage_metadata = event["usage"]
-                chunk.response_metadata = self._metadata(event)
-            yield ChatGenerationChunk(message=chunk)
+    def _check(self, tokens: int, reserved: int) -> None:
+        if tokens + reserved > self.context_size:
+            raise ContextExceeded(needed=tokens + reserved, limit=self.context_size, reserved=reserved)
 
-    async def _events(
-        self, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
-    ) -> AsyncIterator[dict[str, Any]]:
-        """The server's events that carry text; exactly the last one has `stop: true`."""
-        body = completion_body(stop, options)
-        roles = tuple(_role(message) for message in messages)
-        self._http()
-        assert self._slots is not None
-        async with self._slots:
-            ends = asyncio.get_running_loop().time() + self.timeout_s
-            async with self._translated_errors(ends):
-                response = await self._post(body, messages, roles)
-            async with response:
-                events = server_sent(response.content)
-                # The limit is set for each event anew: one that spanned the `yield` would cancel whoever consumes.
-                while True:
-                    async with self._translated_errors(ends):
-                        event = await self._next(events)
-                    yield event
-                    if event["stop"]:
-                        return
+    async def score_continuations(
+        self, messages: list[BaseMessage], continuations: Sequence[str]
+    ) -> list[ContinuationScore]:
+        """The likelihood of each continuation as the beginning of the answer, over the whole vocabulary.
 
-    async def _post(
-        self, body: dict[str, Any], messages: list[BaseMessage], roles: tuple[str, ...]
-    ) -> aiohttp.ClientResponse:
-        tokens = await self._tokens(messages, roles)
-        needed = len(tokens) + body["n_predict"]
-        if needed > self.context_tokens:
-            raise ContextExceeded(needed=needed, limit=self.context_tokens, reserved=body["n_predict"])
-        response = await self._http().post("http://model/completion", json={**body, "prompt": tokens})
-        if response.status != 200:
-            raise refusal(self.backend, response.status, await response.read())
-        return response
+        Control strings in a continuation are text. Raises ValueError for an empty continuation, ContextExceeded,
+        and what `count_tokens` raises.
+        """
+        if not all(continuations):
+            raise ValueError("A continuation is empty: give the texts of possible answers")
+        roles = tuple(role_of(message) for message in messages)
+        within, limits = self._connection.within, self.timeouts
+        async with within(limits.total_s, "scores", "timeout_s"), self._connection.translated():
+            answers = [tuple(await self._tokenize(text, special=False)) for text in continuations]
+            prompt = await self._tokens(messages, roles)
+            self._check(len(prompt), max(map(len, answers), default=1))
+            (harmless, *_) = await self._tokenize("a", special=False)
 
-    async def _next(self, events: AsyncIterator[dict[str, Any]]) -> dict[str, Any]:
-        async for event in events:
-            if "error" in event:
-                raise refusal(self.backend, 500, json.dumps(event).encode())
-            if event["stop"]:
-                if event["stop_type"] not in FINISHED:
-                    raise BackendProtocolError(f"the answer ended by {event['stop_type']!r}", backend=self.backend)
-                return {
-                    "usage": usage(event),
-                    **{name: event[name] for name in ("content", "stop", "stop_type", "timings")},
-                }
-            if event["content"]:
-                return event
-        raise BackendProtocolError("the answer ended before it was complete", backend=self.backend)
+            async def next_logprobs(beginning: tuple[int, ...], count: int) -> dict[int, float]:
+                body = next_token_body([*prompt, *beginning], count, harmless)
+                async with within(limits.first_token_s, "first token", "first_token_timeout_s"):
+                    return await self._next_logprobs(body)
+
+            return await scores(answers, next_logprobs)
+
+    async def _next_logprobs(self, body: dict[str, Any]) -> dict[int, float]:
+        reported: dict[int, float] = {}
+        async with self._connection.completion(body) as events:
+            # To the end, so that the slot is free for the next question, which finds its prompt there.
+            async for event in events:
+                for token in event.get("completion_probabilities", ()):
+                    reported = {other["id"]: other["logprob"] for other in token["top_logprobs"]}
+        return reported
+
+    async def _chunks(self, messages: list[BaseMessage], options: CallOptions) -> AsyncGenerator[AIMessageChunk, None]:
+        body = completion_body(options)
+        roles = tuple(role_of(message) for message in messages)
+        async with self._connection.translated():
+            tokens = await self._tokens(messages, roles)
+        self._check(len(tokens), body["n_predict"])
+        held: list[dict[str, Any]] = []
+        async with self._connection.completion({**body, "prompt": tokens}) as events:
+            async for event in events:
+                yield self._chunk(event, held)
+
+    def _chunk(self, event: dict[str, Any], held: list[dict[str, Any]]) -> AIMessageChunk:
+        chunk = AIMessageChunk(content=event["content"])
+        held += [token_logprob(token) for token in event.get("completion_probabilities", ())]
+        # Tokens whose text is held back as the possible beginning of a stop string come without text, and so does
+        # the one that ends an answer: they belong to the text that follows, or to none.
+        if held and held[-1]["token"]:
+            chunk.response_metadata["logprobs"] = list(held)
+            held.clear()
+        if event["stop"]:
+            chunk.usage_metadata = usage(event)
+            chunk.response_metadata |= {
+                "model_name": self.model_name,
+                "finish_reason": FINISHED[event["stop_type"]],
+                "timings": event["timings"],
+            }
+        return chunk
 
     async def _tokens(self, messages: list[BaseMessage], roles: tuple[str, ...]) -> list[int]:
         """The whole prompt as tokens; control tokens come from the chat template only, never from a content."""
@@ -191,7 +157,7 @@ class EmbeddedChatModel(BaseChatModel):
     async def _skeleton(self, roles: tuple[str, ...]) -> list[list[int]]:
         marks = placeholders(len(roles))
         messages = [{"role": role, "content": mark} for role, mark in zip(roles, marks, strict=True)]
-        rendered = await self._ask("apply-template", {"messages": messages})
+        rendered = await self._connection.ask("apply-template", {"messages": messages})
         try:
             pieces = split_skeleton(rendered["prompt"], marks)
         except ValueError as error:
@@ -200,80 +166,5 @@ class EmbeddedChatModel(BaseChatModel):
 
     async def _tokenize(self, content: str | list[int | str], *, special: bool) -> list[int]:
         body = {"content": content, "parse_special": special, "add_special": False}
-        tokens: list[int] = (await self._ask("tokenize", body))["tokens"]
+        tokens: list[int] = (await self._connection.ask("tokenize", body))["tokens"]
         return tokens
-
-    async def _ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """The answer to a question that costs nothing, so it is asked again until a dead process is back."""
-        patience = asyncio.get_running_loop().time() + _RESTART_S
-        while True:
-            is_last = asyncio.get_running_loop().time() > patience
-            try:
-                async with self._http().post(f"http://model/{path}", json=body) as response:
-                    raw = await response.read()
-            except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError):
-                if is_last:
-                    raise
-            else:
-                if response.status == 200:
-                    answer: dict[str, Any] = json.loads(raw)
-                    return answer
-                if response.status != _LOADING or is_last:
-                    raise refusal(self.backend, response.status, raw)
-            await asyncio.sleep(0.05)
-
-    def _http(self) -> aiohttp.ClientSession:
-        """The session of the running event loop."""
-        loop = asyncio.get_running_loop()
-        if self._session is None or self._loop is not loop:
-            if self.socket is None:
-                raise BackendUnavailable("its model process was not started", backend=self.backend)
-            if self._session is not None:
-                # Its event loop is not this one, so it cannot be closed here; it keeps no idle connections.
-                self._session.detach()
-            self._loop = loop
-            self._slots = asyncio.Semaphore(self.concurrency)
-            # A kept connection would hold one of llama.cpp's HTTP threads, and it drops them without a word.
-            connector = aiohttp.UnixConnector(path=str(self.socket), limit=0, force_close=True)
-            self._session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(None))
-        return self._session
-
-    @asynccontextmanager
-    async def _translated_errors(self, ends: float, limit_s: float | None = None) -> AsyncIterator[None]:
-        """Every foreign error as one of ours, and the time limit: `ends` by the loop's clock, told as `limit_s`."""
-        try:
-            async with asyncio.timeout_at(ends) as limit:
-                yield
-        except CopydeskError:
-            raise
-        except TimeoutError as error:
-            if not limit.expired():
-                raise self._unavailable("the model process does not answer", error) from error
-            raise BackendTimeout(
-                f"no complete answer within {limit_s or self.timeout_s:g} s", backend=self.backend, original=error
-            ) from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise BackendProtocolError(
-                f"the answer is malformed or incomplete ({type(error).__name__})", backend=self.backend, original=error
-            ) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise self._unavailable("the model process broke down; it is being restarted", error) from error
-
-    def _unavailable(self, message: str, error: BaseException | None) -> BackendUnavailable:
-        return BackendUnavailable(message, backend=self.backend, original=error)
-
-    def _metadata(self, event: dict[str, Any]) -> dict[str, Any]:
-        finish = FINISHED[event["stop_type"]]
-        return {"model_name": self.model_name, "finish_reason": finish, "timings": event["timings"]}
-
-
-def _role(message: BaseMessage) -> str:
-    if message.type not in _ROLES:
-        raise ValueError(f"The embedded model takes system, human and AI messages, not one of type {message.type!r}")
-    if message.text != message.content and any(_is_no_text(block) for block in message.content):
-        raise ValueError(f"The embedded model takes text only; a {message.type} message holds something else")
-    return _ROLES[message.type]
-
-
-def _is_no_text(block: str | dict[str, Any]) -> bool:
-    return isinstance(block, dict) and block.get("type") != "text"

@@ -33,7 +33,8 @@ class EmbeddedConfig(BackendConfig):
     )
     batch_tokens: int = Field(default=64, ge=16, description="Prompt tokens that are read at a time.")
     start_timeout_s: float = Field(default=60, gt=0, description="Time to load the model.")
-    timeout_s: float = Field(default=120, gt=0, description="Time for one answer, without the wait for a slot.")
+    connect_timeout_s: float = Field(default=10, gt=0, description="Time for a model process that died to be back.")
+    first_token_timeout_s: float = Field(default=120, gt=0, description="Time for the first token of an answer.")
     socket: Path | None = Field(default=None, description="Unix socket of a model server that runs already.")
 
     def create(self, name: str) -> "BaseChatModel":
@@ -45,9 +46,8 @@ class EmbeddedConfig(BackendConfig):
             backend=name,
             socket=self.socket,
             model_name=file.stem,
-            context_tokens=self.context_tokens,
-            concurrency=self.concurrency,
-            timeout_s=self.timeout_s,
+            context_size=self.context_tokens,
+            timeouts=self.timeouts,
         )
 
     def identity(self) -> ModelIdentity:

@@ -1,69 +1,87 @@
 """What goes over the wire to llama.cpp's own HTTP interface, and what comes back."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import aiohttp
 from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 
-from chains.errors import BackendError, BackendRejected, BackendUnavailable, ContextExceeded, CopydeskError
+from chains.backends import transport
+from chains.backends.streamed import CallOptions
+from chains.errors import ContextExceeded, CopydeskError
 
-__all__ = ["FINISHED", "completion_body", "refusal", "server_sent", "usage"]
+__all__ = [
+    "DEFAULT_MAX_TOKENS",
+    "FINISHED",
+    "MESSAGE_TOKENS",
+    "completion_body",
+    "next_token_body",
+    "refusal",
+    "server_sent",
+    "token_logprob",
+    "usage",
+]
 
-_DEFAULT_MAX_TOKENS = 512
-_LONGEST_LINE = 8 << 20
+DEFAULT_MAX_TOKENS = 512
+"""The cap on an answer for which nobody names one."""
+
+MESSAGE_TOKENS = 64
+"""More than the tokens that any chat template puts around a message."""
+
+# The log-probabilities of a vocabulary of 256,000 tokens are 24 MB.
+_LONGEST_LINE = 32 << 20
 _TOO_LONG = "exceed_context_size_error"
 # llama.cpp's reason for the end of an answer, and what LangChain calls it.
 FINISHED = {"eos": "stop", "word": "stop", "limit": "length"}
 # Free white space in JSON is half of a small model's tokens, and it can write white space without end.
 _ONE_LINE = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
-_OPTIONS: dict[str, Callable[[Any], dict[str, Any]]] = {
-    "temperature": lambda value: {"temperature": value},
-    "max_tokens": lambda value: {"n_predict": value},
-    "top_p": lambda value: {"top_p": value},
-    "frequency_penalty": lambda value: {"frequency_penalty": value},
-    "seed": lambda value: {"seed": value},
-    "response_format": lambda value: {"json_schema": _json_schema(value)},
-}
+# Streamed also for whole answers: llama.cpp sees a hang-up only where it has something to send.
+_STREAMED = {"stream": True, "return_progress": True, "cache_prompt": True}
 
 
-def completion_body(stop: list[str] | None, options: dict[str, Any]) -> dict[str, Any]:
-    """The body of a completion, all but its prompt.
+def completion_body(options: CallOptions) -> dict[str, Any]:
+    """The body of a completion, all but its prompt."""
+    body: dict[str, Any] = {
+        "n_predict": options.max_tokens or DEFAULT_MAX_TOKENS,
+        "stop": list(options.stop),
+        "temperature": options.temperature,
+        "top_p": options.top_p,
+        "frequency_penalty": options.frequency_penalty,
+        "seed": options.seed,
+        "n_probs": max(options.top_logprobs, 1) if options.logprobs else None,
+        "json_schema": {**options.schema, "x-guidance": _ONE_LINE} if options.schema is not None else None,
+    }
+    return {**{name: value for name, value in body.items() if value is not None}, **_STREAMED}
 
-    Raises TypeError for an option that isn't known, ValueError for one whose value is wrong.
+
+def next_token_body(prompt: list[int], count: int, harmless: int) -> dict[str, Any]:
+    """The body of a question for the log-probabilities of the `count` likeliest tokens after a prompt.
+
+    `harmless` is a token that is whole text. It is what gets generated, because llama.cpp reports nothing for a token
+    that ends within a character; log-probabilities are from before the bias.
     """
-    unknown = sorted(set(options) - set(_OPTIONS))
-    if unknown:
-        raise TypeError(f"The embedded model takes no {', '.join(unknown)}; it takes stop, {', '.join(_OPTIONS)}")
-    body: dict[str, Any] = {"n_predict": _DEFAULT_MAX_TOKENS, "stop": stop or []}
-    for name, value in options.items():
-        if value is not None:
-            body |= _OPTIONS[name](value)
-    if body["n_predict"] < 1:
-        raise ValueError(f"max_tokens must be at least 1, not {body['n_predict']}; llama.cpp takes less as no limit")
-    # Streamed also for whole answers: llama.cpp sees a hang-up only where it has something to send.
-    return {**body, "stream": True, "return_progress": True, "cache_prompt": True}
+    body = {"prompt": prompt, "n_predict": 1, "n_probs": count, "temperature": 0, "logit_bias": [[harmless, 1000]]}
+    return {**body, **_STREAMED}
 
 
-def _json_schema(response_format: dict[str, Any]) -> dict[str, Any]:
-    try:
-        schema = dict(response_format["json_schema"]["schema"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            'response_format must be {"type": "json_schema", "json_schema": {"name": ..., "schema": {...}}}'
-        ) from error
-    return {**schema, "x-guidance": _ONE_LINE}
+def token_logprob(token: dict[str, Any]) -> dict[str, Any]:
+    """One token of llama.cpp's `completion_probabilities` in the form of all our chat models."""
+    names = ("token", "logprob")
+    top = [{name: other[name] for name in names} for other in token["top_logprobs"]]
+    return {**{name: token[name] for name in names}, "top_logprobs": top}
 
 
-async def server_sent(content: aiohttp.StreamReader) -> AsyncIterator[dict[str, Any]]:
+async def server_sent(content: aiohttp.StreamReader) -> AsyncGenerator[dict[str, Any], None]:
     """The JSON objects of a stream of server-sent events. Raises ValueError for anything else."""
-    buffer = b""
+    buffer = bytearray()
     async for data in content.iter_any():
         buffer += data
-        *lines, buffer = buffer.split(b"\n")
         if len(buffer) > _LONGEST_LINE:
             raise ValueError("an event is too long")
+        if b"\n" not in data:
+            continue
+        *lines, buffer = buffer.split(b"\n")
         for line in lines:
             if line.startswith(b"data: "):
                 yield json.loads(line[6:])
@@ -71,7 +89,7 @@ async def server_sent(content: aiohttp.StreamReader) -> AsyncIterator[dict[str, 
                 yield {"error": json.loads(line[7:])}
 
 
-def refusal(backend: str, status: int, raw: bytes) -> CopydeskError:
+def refusal(backend: str, status: int, raw: bytes, retry_after_header: str | None = None) -> CopydeskError:
     """llama.cpp's errors: `{"error": {"code", "message", "type"}}` with an HTTP status, or in the stream.
 
     Its message may quote the request, so only its type is passed on; the whole stays in `original`.
@@ -83,9 +101,13 @@ def refusal(backend: str, status: int, raw: bytes) -> CopydeskError:
         error, kind = {}, "no reason given"
     if kind == _TOO_LONG:
         return ContextExceeded(needed=error["n_prompt_tokens"], limit=error["n_ctx"], reserved=0)
-    refused: type[BackendError] = BackendRejected if 400 <= status < 500 else BackendUnavailable
-    original = ValueError(raw.decode(errors="replace"))
-    return refused(f"llama.cpp answered {status} ({kind})", backend=backend, original=original)
+    found = transport.refusal(backend, status, raw, retry_after_header)
+    return type(found)(
+        f"llama.cpp answered {status} ({kind})",
+        backend=backend,
+        original=found.original,
+        retry_after_s=found.retry_after_s,
+    )
 
 
 def usage(event: dict[str, Any]) -> UsageMetadata:

@@ -1,0 +1,176 @@
+"""HTTP to model servers: one session for each event loop, and one table of what can go wrong."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+
+from chains.errors import (
+    BackendBusy,
+    BackendError,
+    BackendProtocolError,
+    BackendRejected,
+    BackendTimeout,
+    BackendUnavailable,
+    CopydeskError,
+)
+
+__all__ = ["Transport", "refusal", "retry_after"]
+
+_LARGEST_ANSWER = 8 << 20
+_LARGEST_ERROR = 64 << 10
+_LONGEST_RETRY_AFTER_S = 3600.0
+
+# By status: the class, and what to do about it. What isn't listed goes by its hundred.
+_STATUSES: Mapping[int, tuple[type[BackendError], str]] = {
+    400: (BackendRejected, "it takes the request for malformed: compare its version with what this service sends"),
+    401: (BackendRejected, "it wants a valid key: set api_key_env to the variable that holds it"),
+    403: (BackendRejected, "the key may not do this: use another one"),
+    404: (BackendRejected, "it doesn't know the address or the model: check base_url and model"),
+    408: (BackendTimeout, "it took the request for too slow"),
+    413: (BackendRejected, "the request is larger than it takes"),
+    425: (BackendBusy, "it isn't ready yet"),
+    429: (BackendBusy, "it is asked too often"),
+    499: (BackendUnavailable, "it took the request for cancelled"),
+    503: (BackendBusy, "it is busy"),
+    504: (BackendTimeout, "it waited too long for a server behind it"),
+    529: (BackendBusy, "it is overloaded"),
+}
+
+
+class Transport:
+    """Requests to one server. `base_url` has no slash at its end; `headers` may hold a key and are never shown.
+
+    The errors raised are BackendError's; time limits other than that for connecting are the caller's to set.
+    """
+
+    def __init__(
+        self, backend: str, base_url: str, headers: Mapping[str, str] | None = None, *, connect_timeout_s: float = 5
+    ) -> None:
+        self.backend = backend
+        self.base_url = base_url
+        self._headers = dict(headers or {})
+        self._connect_timeout_s = connect_timeout_s
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._session: aiohttp.ClientSession | None = None
+
+    @asynccontextmanager
+    async def post(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The response of whatever status; left early, its connection closes. Errors in the block are translated."""
+        async with (
+            self.translated(),
+            self._http().post(self.base_url + path, json=body, allow_redirects=False) as response,
+        ):
+            yield response
+
+    @asynccontextmanager
+    async def get(self, path: str) -> AsyncIterator[aiohttp.ClientResponse]:
+        """As `post`."""
+        async with self.translated(), self._http().get(self.base_url + path, allow_redirects=False) as response:
+            yield response
+
+    async def post_json(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The JSON value that the server answers with 200. Raises BackendError."""
+        async with self.post(path, body) as response:
+            return await self._json(response)
+
+    async def get_json(self, path: str) -> Any:
+        """The JSON value that the server answers with 200. Raises BackendError."""
+        async with self.get(path) as response:
+            return await self._json(response)
+
+    async def _json(self, response: aiohttp.ClientResponse) -> Any:
+        if response.status != 200:
+            raise await self.refused(response)
+        raw = await response.content.read(_LARGEST_ANSWER + 1)
+        while len(raw) <= _LARGEST_ANSWER and (more := await response.content.read(_LARGEST_ANSWER)):
+            raw += more
+        if len(raw) > _LARGEST_ANSWER:
+            raise ValueError("the answer is too large")
+        return json.loads(raw)
+
+    async def refused(self, response: aiohttp.ClientResponse) -> BackendError:
+        """The error for a response that isn't 200; its body, bounded, stays in `original`."""
+        raw = await response.content.read(_LARGEST_ERROR)
+        return refusal(self.backend, response.status, raw, response.headers.get("retry-after"))
+
+    async def aclose(self) -> None:
+        """Close the connections. The transport may be used again afterwards."""
+        if self._session is not None:
+            await self._session.close()
+        self._session = None
+
+    def _http(self) -> aiohttp.ClientSession:
+        loop = asyncio.get_running_loop()
+        if self._session is None or self._loop is not loop:
+            if self._session is not None:
+                # Its event loop is not this one, so it cannot be closed here.
+                self._session.detach()
+            self._loop = loop
+            timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout_s)
+            connector = aiohttp.TCPConnector(limit=0)
+            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, headers=self._headers)
+        return self._session
+
+    @asynccontextmanager
+    async def translated(self) -> AsyncIterator[None]:
+        """Every foreign error of the block as one of ours."""
+        try:
+            yield
+        except CopydeskError:
+            raise
+        except (aiohttp.ClientError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            kind, message = self._meaning(error)
+            raise kind(message, backend=self.backend, original=error) from error
+
+    def _meaning(self, error: Exception) -> tuple[type[BackendError], str]:
+        # aiohttp's classes derive from one another: the most special ones come first.
+        if isinstance(error, aiohttp.ConnectionTimeoutError):
+            return BackendTimeout, f"no connection within {self._connect_timeout_s:g} s (connect_timeout_s)"
+        if isinstance(error, TimeoutError):
+            return BackendTimeout, "the server did not answer in time"
+        if isinstance(error, aiohttp.ClientConnectorDNSError):
+            return BackendUnavailable, "the host name of base_url can't be resolved: check it"
+        if isinstance(error, aiohttp.ClientSSLError):
+            return BackendUnavailable, "no trusted TLS connection: check the server's certificate and base_url"
+        if isinstance(error, aiohttp.ClientConnectorError):
+            return BackendUnavailable, "nothing answers at base_url: start the server, or check the address"
+        if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
+            return BackendRejected, "base_url is no address of a server: check it"
+        if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | OSError):
+            return BackendUnavailable, "the server closed the connection before the answer was complete"
+        if isinstance(error, aiohttp.ClientPayloadError):
+            return BackendProtocolError, "the answer was cut off before it was complete"
+        if isinstance(error, aiohttp.ClientError):
+            return BackendProtocolError, f"the answer is no proper HTTP ({type(error).__name__})"
+        return BackendProtocolError, f"the answer is malformed or incomplete ({type(error).__name__})"
+
+
+def refusal(backend: str, status: int, raw: bytes, retry_after_header: str | None = None) -> BackendError:
+    """The error for an HTTP status. What the server said may quote the request: it stays in `original`."""
+    kind, remedy = _STATUSES.get(status, (BackendUnavailable if status >= 500 else BackendRejected, ""))
+    if status < 400:
+        kind, remedy = BackendProtocolError, "that is no answer to a request of this kind"
+    message = f"the server answered {status}" + (f": {remedy}" if remedy else "")
+    original = ValueError(raw.decode(errors="replace"))
+    return kind(message, backend=backend, original=original, retry_after_s=retry_after(retry_after_header))
+
+
+def retry_after(header: str | None) -> float | None:
+    """The seconds of a Retry-After header (RFC 9110, 10.2.3: seconds or a date), at most an hour; None without one."""
+    if not header:
+        return None
+    try:
+        seconds = float(header)
+    except ValueError:
+        try:
+            when = parsedate_to_datetime(header)
+        except ValueError:
+            return None
+        seconds = (when - datetime.now(when.tzinfo or UTC)).total_seconds()
+    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER_S) if seconds == seconds else None

@@ -1,0 +1,58 @@
+"""On which terms a request is served: for whom, how urgently, until when.
+
+The terms travel in a context variable, so that chains needn't pass them on: tasks that asyncio spawns for parallel
+calls inherit them.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import Enum
+
+__all__ = ["Priority", "Terms", "current_terms", "on_terms"]
+
+
+class Priority(str, Enum):
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The terms of one request.
+
+    caller    the id of the caller's key: fairness, coalescing and the cache go by it
+    task      the task's name
+    priority  who goes first where there is a queue
+    deadline  until when the answer is of use, by the event loop's clock in seconds; None where the caller said nothing
+    share     whether an identical request's generation may serve this one too
+    cache     whether an answer of the cache may serve it, and its answer be kept
+    """
+
+    caller: str = ""
+    task: str = ""
+    priority: Priority = Priority.NORMAL
+    deadline: float | None = None
+    share: bool = True
+    cache: bool = False
+
+
+_current: ContextVar[Terms | None] = ContextVar("copydesk_terms", default=None)
+_NONE = Terms()
+
+
+@contextmanager
+def on_terms(terms: Terms) -> Iterator[None]:
+    """Serve what is done inside on these terms."""
+    token = _current.set(terms)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def current_terms() -> Terms:
+    """The terms of the request that is being served; those of nobody in particular where a chain runs on its own."""
+    return _current.get() or _NONE

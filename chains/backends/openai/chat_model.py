@@ -1,0 +1,247 @@
+"""A model behind OpenAI's protocol as a LangChain chat model."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import aiohttp
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from pydantic import JsonValue, PrivateAttr, SecretStr
+
+from chains.backends.configuration import ServerState
+from chains.backends.control_strings import Restorer
+from chains.backends.estimate import PromptSize, TokenEstimate
+from chains.backends.openai.events import server_sent_events
+from chains.backends.openai.refusals import event_error, finish_error, response_error
+from chains.backends.openai.server_facts import ServerFacts, Software, discover, server_count
+from chains.backends.openai.wire import Delta, chat_messages, delta, is_error, request_options
+from chains.backends.streamed import CallOptions, StreamedChatModel
+from chains.backends.transport import Transport
+from chains.errors import (
+    BackendError,
+    BackendProtocolError,
+    BackendRejected,
+    BackendUnavailable,
+    ContextExceeded,
+    CopydeskError,
+)
+
+__all__ = ["OpenAIChatModel"]
+
+_FINISHED = ("stop", "length")
+_LARGEST_ERROR = 64 << 10
+_ASK_S = 5.0
+
+
+class OpenAIChatModel(StreamedChatModel):
+    """A chat model over `POST {base_url}/chat/completions`.
+
+    Contents are sent without control strings, and answers restored (chains.backends.control_strings); the tokens of
+    `logprobs` are as the server reports them. `context_size` is None where the server is to be asked.
+    """
+
+    base_url: str
+    api_key: SecretStr | None
+    api_key_env: str | None
+    context_size: int | None
+    default_max_tokens: int
+    max_tokens_field: str
+    strict_schema: bool
+    extra_body: dict[str, JsonValue]
+
+    _api: str = PrivateAttr()
+    _transport: Transport = PrivateAttr()
+    _facts: ServerFacts | None = PrivateAttr(default=None)
+    _estimate: TokenEstimate = PrivateAttr(default_factory=TokenEstimate)
+
+    def model_post_init(self, context: Any, /) -> None:
+        super().model_post_init(context)
+        # llama-server and vLLM have their own pages at the root, beside /v1.
+        root = self.base_url.removesuffix("/v1")
+        self._api = self.base_url[len(root) :]
+        key = {"Authorization": f"Bearer {self.api_key.get_secret_value()}"} if self.api_key else {}
+        self._transport = Transport(self.backend, root, key, connect_timeout_s=self.timeouts.connect_s)
+
+    @property
+    def _llm_type(self) -> str:
+        return "copydesk-openai"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {**super()._identifying_params, "base_url": self.base_url, "extra_body": self.extra_body}
+
+    async def probe(self) -> None:
+        """Raises BackendError where the server isn't reachable, or takes no request of ours."""
+        async with self._in_time(), self._transport.get(f"{self._api}/models") as response:
+            # A service that lists no models may still be well.
+            if response.status not in (200, 404, 405):
+                raise await self._refused(response, reserved=0)
+
+    async def inspect(self) -> ServerState:
+        self._facts = None
+        facts = await self._server_facts()
+        missing = None
+        if facts.models is not None and self.model_name not in facts.models and facts.software is not Software.LLAMA:
+            listed = ", ".join(sorted(facts.models)[:10]) or "none"
+            missing = f"the server doesn't list {self.model_name}; set model to one of those that it lists: {listed}"
+        return ServerState(
+            server=f"{facts.software.value} {facts.version}".strip(),
+            model=self.model_name,
+            context_tokens=self.context_size or facts.context_tokens,
+            loaded=None if facts.software is Software.OTHER else missing is None,
+            capabilities=facts.capabilities,
+            missing=missing,
+        )
+
+    async def server_slots(self) -> int | None:
+        return (await self._server_facts()).slots
+
+    async def context_tokens(self) -> int | None:
+        """As configured, else as the server tells."""
+        return self.context_size or (await self._server_facts()).context_tokens
+
+    async def count_tokens(self, messages: list[BaseMessage]) -> int | None:
+        """By the server's own tokenizer: llama-server's and vLLM's."""
+        return await self._count(chat_messages(messages), await self._server_facts())
+
+    async def check_context(self, messages: list[BaseMessage], max_tokens: int | None) -> None:
+        reserved = max_tokens or self.default_max_tokens
+        await self._check(chat_messages(messages), reserved, await self._server_facts())
+
+    async def aclose(self) -> None:
+        """Close the connections. The model may be used again afterwards."""
+        await self._transport.aclose()
+
+    async def _chunks(self, messages: list[BaseMessage], options: CallOptions) -> AsyncGenerator[AIMessageChunk, None]:
+        sent = chat_messages(messages)
+        reserved = options.max_tokens or self.default_max_tokens
+        await self._check(sent, reserved, await self._facts_if_told())
+        body = {**self._body(options, reserved), "messages": sent}
+        try:
+            async with self._transport.post(f"{self._api}/chat/completions", body) as response:
+                await self._must_stream(response, reserved)
+                answer = self._answer(response, PromptSize.of([message["content"] for message in sent]), reserved)
+                async with aclosing(answer) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+        except (BackendUnavailable, ContextExceeded):
+            # The server may have come back with another context.
+            self._facts = None
+            raise
+
+    async def _answer(
+        self, response: aiohttp.ClientResponse, prompt: PromptSize, reserved: int
+    ) -> AsyncGenerator[AIMessageChunk, None]:
+        restorer, last = Restorer(), Delta()
+        async with aclosing(self._deltas(response, reserved)) as deltas:
+            async for said in deltas:
+                last = last.followed_by(said)
+                metadata = {"logprobs": said.logprobs} if said.logprobs else {}
+                yield AIMessageChunk(content=restorer.feed(said.text), response_metadata=metadata)
+        if last.finish is None:
+            return
+        if last.finish not in _FINISHED:
+            raise finish_error(self.backend, last.finish)
+        if last.usage is not None:
+            self._must_be_whole(prompt, last.usage["input_tokens"])
+        yield AIMessageChunk(
+            content=restorer.finish(),
+            usage_metadata=last.usage,
+            response_metadata={"model_name": last.model or self.model_name, "finish_reason": last.finish},
+        )
+
+    async def _deltas(self, response: aiohttp.ClientResponse, reserved: int) -> AsyncGenerator[Delta, None]:
+        """What the stream says, to its end; usage comes after the reason for the end."""
+        async with aclosing(server_sent_events(response.content.iter_any())) as events:
+            async for kind, data in events:
+                if data == b"[DONE]":
+                    return
+                event = json.loads(data)
+                if kind == "error" or is_error(event):
+                    raise event_error(self.backend, data, reserved=reserved, api_key_env=self.api_key_env)
+                said = delta(event)
+                if said.refusal:
+                    raise BackendRejected("the model declined to answer", backend=self.backend)
+                yield said
+
+    def _body(self, options: CallOptions, reserved: int) -> dict[str, Any]:
+        body = {
+            **self.extra_body,
+            **request_options(options, strict_schema=self.strict_schema),
+            "model": self.model_name,
+            self.max_tokens_field: reserved,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        if self._facts is not None and self._facts.software is Software.LLAMA:
+            # It sees a hang-up only where it has something to send, also while it reads a prompt.
+            body["return_progress"] = True
+        return body
+
+    async def _must_stream(self, response: aiohttp.ClientResponse, reserved: int) -> None:
+        if response.status != 200:
+            raise await self._refused(response, reserved)
+        if response.content_type != "text/event-stream":
+            raise BackendProtocolError(
+                f"the server answered {response.content_type[:60]}, not a stream of events: check base_url",
+                backend=self.backend,
+            )
+
+    async def _refused(self, response: aiohttp.ClientResponse, reserved: int) -> CopydeskError:
+        return response_error(
+            self.backend,
+            response.status,
+            await response.content.read(_LARGEST_ERROR),
+            retry_after=response.headers.get("retry-after"),
+            reserved=reserved,
+            api_key_env=self.api_key_env,
+        )
+
+    async def _check(self, messages: list[dict[str, str]], reserved: int, facts: ServerFacts) -> None:
+        """Raises ContextExceeded for what certainly doesn't fit. The server is asked only where it may not."""
+        limit = self.context_size or facts.context_tokens
+        prompt = PromptSize.of([message["content"] for message in messages])
+        if limit is None or self._estimate.upper(prompt) + reserved <= limit:
+            return
+        counted = await self._count(messages, facts)
+        if (self._estimate.lower(prompt) if counted is None else counted) + reserved > limit:
+            needed = (self._estimate.estimate(prompt) if counted is None else counted) + reserved
+            raise ContextExceeded(needed=needed, limit=limit, reserved=reserved)
+
+    def _must_be_whole(self, prompt: PromptSize, read: int) -> None:
+        """Some servers cut a prompt that is too long, and say so by nothing but their count."""
+        if 0 < read < self._estimate.lower(prompt):
+            raise BackendProtocolError(
+                f"the server read {read} tokens of a prompt that has more than {self._estimate.lower(prompt)}: it cuts "
+                "what is too long for it; set context_tokens to what it takes",
+                backend=self.backend,
+            )
+        self._estimate.learn(prompt, read)
+
+    async def _count(self, messages: list[dict[str, str]], facts: ServerFacts) -> int | None:
+        if not facts.counts_tokens:
+            return None
+        async with self._in_time():
+            return await server_count(self._transport, facts, self.model_name, messages)
+
+    async def _server_facts(self) -> ServerFacts:
+        """Asked once, and again after the server broke down."""
+        if self._facts is None:
+            async with self._in_time():
+                self._facts = await discover(self._transport, self._api, self.model_name)
+        return self._facts
+
+    async def _facts_if_told(self) -> ServerFacts:
+        """Nothing where the server can't be asked now: what is wrong with it, the request itself will tell."""
+        try:
+            return await self._server_facts()
+        except BackendError:
+            return ServerFacts(Software.OTHER)
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        """A limit for questions that cost the server nothing; our own error where it is passed."""
+        async with self._transport.translated(), asyncio.timeout(_ASK_S):
+            yield

@@ -1,0 +1,248 @@
+"""A model on an Ollama server as a LangChain chat model: /api/chat, streamed, over the shared transport."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+import aiohttp
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from pydantic import PrivateAttr, SecretStr
+
+from chains.backends.configuration import PullProgress, ServerState
+from chains.backends.control_strings import Restorer, neutralise
+from chains.backends.estimate import PromptSize, TokenEstimate
+from chains.backends.ollama.budget import Budget
+from chains.backends.ollama.facts import ServerFacts, allocated, trained
+from chains.backends.ollama.models import OllamaModels
+from chains.backends.ollama.wire import (
+    DEFAULT_MAX_TOKENS,
+    broken_off,
+    chat_body,
+    finish_reason,
+    json_lines,
+    overflow,
+    refused,
+    token_logprobs,
+    usage,
+)
+from chains.backends.streamed import CallOptions, StreamedChatModel, role_of
+from chains.backends.transport import Transport
+from chains.errors import BackendError, BackendProtocolError, BackendRejected, BackendTimeout, CopydeskError
+
+__all__ = ["OllamaChatModel"]
+
+_PROBE_S = 2.0
+_FACTS_S = 10.0
+_FACTS_LAST_S = 60.0
+_TRAILER_S = 0.05
+_LARGEST_ERROR = 64 << 10
+_TYPES = ("application/x-ndjson", "application/json")
+
+
+class OllamaChatModel(StreamedChatModel):
+    """A chat model on an Ollama server.
+
+    A prompt that doesn't fit raises ContextExceeded: before it is sent where that is certain, else by the server's
+    own refusal, and at the end of the answer where an old server cut it all the same. Control strings in contents are
+    broken on their way there and made whole in answers, not in logprobs.
+    """
+
+    base_url: str
+    num_ctx: int | None = None
+    keep_alive: str | int = "30m"
+    constant_options: Mapping[str, Any] = {}
+    key: SecretStr | None = None
+
+    _transport: Transport = PrivateAttr()
+    _models: OllamaModels = PrivateAttr()
+    _estimate: TokenEstimate = PrivateAttr(default_factory=TokenEstimate)
+    _facts: ServerFacts | None = PrivateAttr(default=None)
+    _facts_until: float = PrivateAttr(default=0.0)
+
+    def model_post_init(self, context: Any, /) -> None:
+        super().model_post_init(context)
+        headers = {"Authorization": f"Bearer {self.key.get_secret_value()}"} if self.key else {}
+        connect_s = self.timeouts.connect_s
+        self._transport = Transport(self.backend, self.base_url, headers, connect_timeout_s=connect_s)
+        self._models = OllamaModels(self.backend, self.base_url, self.model_name, headers=headers, connect_s=connect_s)
+
+    @property
+    def _llm_type(self) -> str:
+        return "copydesk-ollama"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        constant = {"num_ctx": self.num_ctx, "options": dict(self.constant_options)}
+        return {**super()._identifying_params, "base_url": self.base_url, **constant}
+
+    async def probe(self) -> None:
+        """Raises BackendError where the server doesn't answer, or hasn't got the model."""
+        try:
+            async with asyncio.timeout(_PROBE_S):
+                await self._ask("/api/show", {"model": self.model_name})
+        except TimeoutError as error:
+            raise self._late(f"it does not answer within {_PROBE_S:g} s", error) from error
+
+    async def warm(self) -> None:
+        """Load the model as the calls will want it, and keep it loaded. Raises BackendError."""
+        try:
+            async with asyncio.timeout(self.timeouts.total_s):
+                answer = await self._ask("/api/chat", {**self._constant(), "messages": [], "stream": False})
+        except TimeoutError as error:
+            limit = f"{self.timeouts.total_s:g} s (timeout_s)"
+            raise self._late(f"the model was not loaded within {limit}", error) from error
+        if answer.get("done_reason") != "load":
+            raise BackendProtocolError("the server doesn't say that it loaded the model", backend=self.backend)
+
+    async def inspect(self) -> ServerState:
+        """Ask the server what it is and has; no model is asked. Raises BackendError."""
+        async with self._transport.translated():
+            version = str((await self._transport.get_json("/api/version"))["version"])
+        return await self._models.inspect(version, self.num_ctx)
+
+    def pull(self) -> AsyncIterator[PullProgress]:
+        """Download the model to the server. Raises BackendError."""
+        return self._models.pull()
+
+    async def aclose(self) -> None:
+        """Close the connections. The model may be used again afterwards."""
+        await self._transport.aclose()
+
+    async def context_tokens(self) -> int | None:
+        """As configured, else of the loaded model, else what the model was trained for. Raises BackendError."""
+        return (await self._known()).context(self.num_ctx)
+
+    async def check_context(self, messages: list[BaseMessage], max_tokens: int | None) -> None:
+        """Raises ContextExceeded where the messages and the answer certainly don't fit, BackendRejected where they may
+        not and the server is one that cuts in silence; BackendError."""
+        contents = [neutralise(str(message.text)) for message in messages]
+        self._budget(contents, max_tokens or DEFAULT_MAX_TOKENS, await self._known()).check()
+
+    async def _chunks(self, messages: list[BaseMessage], options: CallOptions) -> AsyncGenerator[AIMessageChunk, None]:
+        sent = [{"role": role_of(message), "content": neutralise(str(message.text))} for message in messages]
+        body = chat_body(sent, options, self._constant())
+        facts = await self._known()
+        budget = self._budget([message["content"] for message in sent], body["options"]["num_predict"], facts)
+        budget.check()
+        if "thinking" in facts.capabilities:
+            body["think"] = False
+        restorer = Restorer()
+        async with self._transport.post("/api/chat", body) as response:
+            await self._accept(response, budget)
+            async for line in json_lines(response.content):
+                if "error" in line:
+                    raise self._broken_off(line, budget)
+                if line["done"]:
+                    yield self._last(line, restorer, budget)
+                    await _trailer(response)
+                    return
+                yield _chunk(line, restorer)
+
+    def _budget(self, contents: list[str], reserved: int, facts: ServerFacts) -> Budget:
+        return Budget(
+            backend=self.backend,
+            estimate=self._estimate,
+            prompt=PromptSize.of(contents),
+            reserved=reserved,
+            context=facts.context(self.num_ctx),
+            old=facts.version if facts.cuts_in_silence else "",
+        )
+
+    def _constant(self) -> dict[str, Any]:
+        """What is the same in every request: a change of `num_ctx`, `shift` or the like makes Ollama load anew."""
+        context = {} if self.num_ctx is None else {"num_ctx": self.num_ctx}
+        return {
+            "model": self.model_name,
+            "keep_alive": self.keep_alive,
+            "truncate": False,
+            "shift": False,
+            "options": {**self.constant_options, **context},
+        }
+
+    async def _accept(self, response: aiohttp.ClientResponse, budget: Budget) -> None:
+        """Raises what a response that brings no answer means."""
+        if response.status != 200:
+            raw = await _bounded(response)
+            if response.status == 400 and (found := overflow(raw)) is not None:
+                raise budget.refusal(found)
+            self._facts = None
+            raise refused(self.backend, self.model_name, response.status, raw, response.headers.get("retry-after"))
+        if response.content_type not in _TYPES:
+            message = f"the answer is {response.content_type}, not NDJSON: is there an Ollama server at base_url?"
+            raise BackendProtocolError(message, backend=self.backend)
+
+    def _broken_off(self, line: Mapping[str, Any], budget: Budget) -> CopydeskError:
+        found = overflow(json.dumps(line).encode())
+        return broken_off(self.backend, line) if found is None else budget.refusal(found)
+
+    def _last(self, line: Mapping[str, Any], restorer: Restorer, budget: Budget) -> AIMessageChunk:
+        """The end of an answer. Raises ContextExceeded where its counts tell that it isn't one to the whole prompt."""
+        reason, counted = finish_reason(line, self.backend), usage(line)
+        budget.settle(counted["input_tokens"], counted["output_tokens"], is_cut_off=reason == "length")
+        chunk = _chunk(line, restorer)
+        chunk.content = str(chunk.content) + restorer.finish()
+        chunk.usage_metadata = counted
+        chunk.response_metadata |= {"model_name": self.model_name, "finish_reason": reason}
+        return chunk
+
+    async def _known(self) -> ServerFacts:
+        """What the server says of itself and of the model, asked again once a minute, or while no context is known."""
+        if self._facts is None or time.monotonic() > self._facts_until:
+            try:
+                async with asyncio.timeout(_FACTS_S):
+                    self._facts = await self._asked()
+            except TimeoutError as error:
+                raise self._late(f"it does not answer within {_FACTS_S:g} s", error) from error
+            is_settled = self.num_ctx is not None or self._facts.allocated is not None
+            self._facts_until = time.monotonic() + (_FACTS_LAST_S if is_settled else 0)
+        return self._facts
+
+    async def _asked(self) -> ServerFacts:
+        async with self._transport.translated():
+            shown = await self._ask("/api/show", {"model": self.model_name})
+            running = [] if self.num_ctx else (await self._transport.get_json("/api/ps"))["models"]
+            try:
+                version = str((await self._transport.get_json("/api/version"))["version"])
+            except BackendRejected:  # a proxy may hide it
+                version = ""
+            return ServerFacts(
+                version=version,
+                capabilities=tuple(shown.get("capabilities") or ()),
+                trained=trained(shown.get("model_info")),
+                allocated=allocated(running, self.model_name),
+            )
+
+    async def _ask(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        async with self._transport.post(path, body) as response:
+            if response.status != 200:
+                raw, retry_after = await _bounded(response), response.headers.get("retry-after")
+                raise refused(self.backend, self.model_name, response.status, raw, retry_after)
+            answer: dict[str, Any] = await response.json(content_type=None)
+            return answer
+
+    def _late(self, message: str, error: TimeoutError) -> BackendError:
+        return BackendTimeout(message, backend=self.backend, original=error)
+
+
+def _chunk(line: Mapping[str, Any], restorer: Restorer) -> AIMessageChunk:
+    chunk = AIMessageChunk(content=restorer.feed(str(line["message"]["content"])))
+    if found := token_logprobs(line):
+        chunk.response_metadata["logprobs"] = found
+    return chunk
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    raw = b""
+    while len(raw) < _LARGEST_ERROR and (more := await response.content.read(_LARGEST_ERROR)):
+        raw += more
+    return raw
+
+
+async def _trailer(response: aiohttp.ClientResponse) -> None:
+    """Read the end of the body, which is due at once, so that the connection can be used again."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_TRAILER_S):
+            await response.content.read()

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from app.problems import CODES, PROBLEM_OF, problem_of_exception
+from app.problem_codes import CODES
+from app.problems import PROBLEM_OF, problem_of_exception
 from chains.errors import CopydeskError
 from chains.prompts import contract_problems, load_prompt_set
 from chains.tasks import load_tasks
@@ -51,7 +52,7 @@ PLANTED = [
     ("eval/datasets.py", "import cli.options", "cli stands on app and eval, these on chains"),
     ("chains/tasks/generate.py", "import chains.prompts", "chains is layered"),
     ("chains/prompts/version.py", "import chains.backends", "chains is layered"),
-    ("chains/backends/scripted.py", "import chains.runner", "chains is layered"),
+    ("chains/backends/scripted/script.py", "import chains.runner", "chains is layered"),
     ("chains/errors.py", "import chains.task", "chains is layered"),
     ("chains/tasks/generate.py", "import chains.tasks.rewrite", "tasks know nothing of one another"),
     ("app/caller.py", "import jinja2", "app knows no prompt and no model"),

@@ -12,6 +12,9 @@ __all__ = ["KINDS", "BackendConfig", "configuration_class"]
 
 KINDS = {
     "embedded": "chains.backends.embedded.configuration:EmbeddedConfig",
+    "langchain": "chains.backends.langchain_provider.configuration:LangChainConfig",
+    "ollama": "chains.backends.ollama.configuration:OllamaConfig",
+    "openai": "chains.backends.openai.configuration:OpenAIConfig",
     "scripted": "chains.backends.scripted:ScriptedConfig",
 }
 

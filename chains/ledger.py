@@ -4,15 +4,15 @@ The ledger travels in a context variable, so that chains needn't pass it on: tas
 parallel calls inherit it, and two requests never share one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 from langchain_core.messages import AIMessage
 
-from chains.result import Usage
+from chains.result import Attempt, CacheState, Usage
 
-__all__ = ["Ledger", "enter", "open_ledger"]
+__all__ = ["Ledger", "enter", "enter_attempts", "open_ledger", "usage_of"]
 
 _current: ContextVar["Ledger | None"] = ContextVar("copydesk_ledger", default=None)
 
@@ -24,20 +24,47 @@ class Ledger:
         self.usage = Usage()
         self.model = ""
         self.model_seconds = 0.0
+        self.queue_seconds = 0.0
+        self.attempts: list[Attempt] = []
+        self._sources: set[CacheState] = set()
 
-    def add(self, message: AIMessage, seconds: float) -> None:
-        """Enter one finished call: its usage as the server reported it, and how long it took."""
-        reported = message.usage_metadata
-        before = self.usage
-        details = reported.get("input_token_details", {}) if reported else {}
-        self.usage = Usage(
-            input_tokens=before.input_tokens + (reported["input_tokens"] if reported else 0),
-            cached_input_tokens=before.cached_input_tokens + details.get("cache_read", 0),
-            output_tokens=before.output_tokens + (reported["output_tokens"] if reported else 0),
-            model_calls=before.model_calls + 1,
-        )
+    @property
+    def cache(self) -> CacheState:
+        """`hit` or `shared` where nothing was generated for this request alone."""
+        generated = CacheState.MISS in self._sources or not self._sources
+        return CacheState.MISS if generated else max(self._sources, key=lambda source: source is CacheState.SHARED)
+
+    def add(self, message: AIMessage, seconds: float, queued: float, source: CacheState) -> None:
+        """Enter one finished call: its usage as the server reported it, and how long it waited and took.
+
+        An answer that was generated for another request costs this one no tokens and no call.
+        """
         self.model = message.response_metadata.get("model_name", self.model)
         self.model_seconds += seconds
+        self.queue_seconds += queued
+        self._sources.add(source)
+        if source is not CacheState.MISS:
+            return
+        before, call = self.usage, usage_of(message)
+        self.usage = Usage(
+            input_tokens=before.input_tokens + call.input_tokens,
+            cached_input_tokens=before.cached_input_tokens + call.cached_input_tokens,
+            output_tokens=before.output_tokens + call.output_tokens,
+            model_calls=before.model_calls + 1,
+        )
+
+
+def usage_of(message: AIMessage) -> Usage:
+    """What one call cost, as the server reported it."""
+    reported = message.usage_metadata
+    if reported is None:
+        return Usage(model_calls=1)
+    return Usage(
+        input_tokens=reported["input_tokens"],
+        cached_input_tokens=reported.get("input_token_details", {}).get("cache_read", 0),
+        output_tokens=reported["output_tokens"],
+        model_calls=1,
+    )
 
 
 @contextmanager
@@ -51,8 +78,18 @@ def open_ledger() -> Iterator[Ledger]:
         _current.reset(token)
 
 
-def enter(message: AIMessage, seconds: float) -> None:
-    """Enter one finished call in the open ledger; without one (a chain run on its own) nothing is kept."""
+def enter(message: AIMessage, seconds: float, *, queued: float = 0.0, source: CacheState = CacheState.MISS) -> None:
+    """Enter one finished call in the open ledger; without one (a chain run on its own) nothing is kept.
+
+    `seconds` is the backend's time, `queued` the wait before it.
+    """
     ledger = _current.get()
     if ledger is not None:
-        ledger.add(message, seconds)
+        ledger.add(message, seconds, queued, source)
+
+
+def enter_attempts(attempts: Sequence[Attempt]) -> None:
+    """Enter calls that failed and were followed by another one."""
+    ledger = _current.get()
+    if ledger is not None:
+        ledger.attempts.extend(attempts)

@@ -1,11 +1,12 @@
 """What comes back beside a task's output: who answered, at what cost, in what time."""
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Generic, TypeVar
 
 from chains.task import TaskOutput
 
-__all__ = ["Attempt", "PromptIdentity", "RenderedPrompt", "TaskResult", "Timing", "Usage"]
+__all__ = ["Attempt", "CacheState", "PromptIdentity", "RenderedPrompt", "TaskResult", "Timing", "Usage"]
 
 Out = TypeVar("Out", bound=TaskOutput)
 
@@ -43,15 +44,26 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Milliseconds. `model_ms` is the time spent waiting for the backend, `total_ms` the whole chain's."""
+    """Milliseconds. `queue_ms` is the wait for a free slot of the backend, `model_ms` the time that the backend took,
+    `total_ms` the whole chain's."""
 
+    queue_ms: int
     model_ms: int
     total_ms: int
 
 
+class CacheState(str, Enum):
+    """Whence an answer came: generated for this request, taken from an identical request that was in flight, or kept
+    from an earlier one."""
+
+    MISS = "miss"
+    SHARED = "shared"
+    HIT = "hit"
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A backend that was tried and failed before another one answered."""
+    """A call of a backend that failed before another one answered: its error's code, and how long it took."""
 
     backend: str
     code: str
@@ -66,4 +78,5 @@ class TaskResult(Generic[Out]):
     model: str
     usage: Usage
     timing: Timing
+    cache: CacheState = CacheState.MISS
     attempts: tuple[Attempt, ...] = ()

@@ -1,0 +1,138 @@
+"""What traffic tells whoever keeps metrics."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from chains.errors import CopydeskError
+from chains.result import CacheState, Usage
+from chains.terms import Priority, Terms
+
+__all__ = ["SILENT", "CallReport", "CallTimer", "Meter", "timed_call"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallReport:
+    """One call of a model that has ended: every try of a request is one.
+
+    `code` is `ok`, the code of the error, `cancelled` where nobody waited for the answer any more, or `internal`.
+    `seconds` is how long the slot was held, `first_token_s` until the first token of a streamed answer; None where
+    the answer came whole or not at all.
+    """
+
+    backend: str
+    task: str
+    priority: Priority
+    code: str
+    seconds: float
+    first_token_s: float | None
+
+
+class Meter(Protocol):
+    """Counts and times of what passes to the backends. Called in the event loop, often: it must be quick.
+
+    `backend` is a name of the configuration, `task` the task's name, `code` the code of an error: no value comes from a
+    caller.
+    """
+
+    def sized(self, backend: str, slots: int) -> None:
+        """So many slots there are now."""
+
+    def queued(self, backend: str, n: int) -> None:
+        """So many requests wait now."""
+
+    def in_use(self, backend: str, n: int) -> None:
+        """So many slots are taken now."""
+
+    def waited(self, backend: str, seconds: float) -> None:
+        """A request got its slot after so long; 0 where one was free."""
+
+    def refused(self, backend: str, reason: str) -> None:
+        """A request was refused: `queue_full`, `displaced`, `deadline`, `queue_timeout` or `breaker_open`."""
+
+    def called(self, call: CallReport) -> None:
+        """A call of the model has ended."""
+
+    def retried(self, backend: str, code: str) -> None:
+        """A failed call was tried again."""
+
+    def fell_back(self, backend: str, task: str, code: str) -> None:
+        """The next backend of the route took over, because this one failed."""
+
+    def answered(self, backend: str, task: str, source: CacheState, usage: Usage) -> None:
+        """A request got an answer from there, for which it pays so many tokens."""
+
+    def breaker(self, backend: str, state: str) -> None:
+        """The breaker is `closed`, `open` or `half_open` now."""
+
+
+class _Silent:
+    def sized(self, backend: str, slots: int) -> None:
+        pass
+
+    def queued(self, backend: str, n: int) -> None:
+        pass
+
+    def in_use(self, backend: str, n: int) -> None:
+        pass
+
+    def waited(self, backend: str, seconds: float) -> None:
+        pass
+
+    def refused(self, backend: str, reason: str) -> None:
+        pass
+
+    def called(self, call: CallReport) -> None:
+        pass
+
+    def retried(self, backend: str, code: str) -> None:
+        pass
+
+    def fell_back(self, backend: str, task: str, code: str) -> None:
+        pass
+
+    def answered(self, backend: str, task: str, source: CacheState, usage: Usage) -> None:
+        pass
+
+    def breaker(self, backend: str, state: str) -> None:
+        pass
+
+
+SILENT: Meter = _Silent()
+"""Keeps nothing."""
+
+
+class CallTimer:
+    """The clock of a call that runs."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+        self.first_token_s: float | None = None
+
+    def first_token(self) -> None:
+        self.first_token_s = self.seconds()
+
+    def seconds(self) -> float:
+        return time.perf_counter() - self._start
+
+
+@contextmanager
+def timed_call(meter: Meter, backend: str, terms: Terms) -> Iterator[CallTimer]:
+    """Tell the meter of the call that is made inside, however it ends."""
+    timer, code = CallTimer(), "ok"
+    try:
+        yield timer
+    except BaseException as error:
+        code = _code(error)
+        raise
+    finally:
+        meter.called(CallReport(backend, terms.task, terms.priority, code, timer.seconds(), timer.first_token_s))
+
+
+def _code(error: BaseException) -> str:
+    if isinstance(error, CopydeskError):
+        return error.code
+    return "cancelled" if isinstance(error, asyncio.CancelledError | GeneratorExit) else "internal"

@@ -1,0 +1,137 @@
+"""Identical requests in flight share one generation.
+
+The first of them starts it, in a task of its own; each follows its items from the first one on. Whoever leaves
+doesn't disturb the others, and the generation is cancelled when the last one has left.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Hashable
+from contextlib import aclosing
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+__all__ = ["Follower", "Generation", "Sharing"]
+
+T = TypeVar("T")
+
+
+class Follower:
+    """One of those who wait for a generation. `deadline` is until when, by the loop's clock; None for ever."""
+
+    def __init__(self, deadline: float | None) -> None:
+        self.deadline = deadline
+
+
+class Generation(Generic[T]):
+    """One generation and those who follow it. Make it, `join` it and then `Sharing.begin` it."""
+
+    def __init__(self) -> None:
+        self._is_paid = False
+        self._items: list[T] = []
+        self._followers: list[Follower] = []
+        self._news = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._ended = False
+        self._error: BaseException | None = None
+        self._traceback: TracebackType | None = None
+
+    def deadline(self) -> float | None:
+        """The latest deadline of its followers; None where one of them has none."""
+        deadlines = [follower.deadline for follower in self._followers]
+        return None if None in deadlines else max((d for d in deadlines if d is not None), default=None)
+
+    def claim(self) -> bool:
+        """Whether the one who asks pays for the generation: the first who does. The rest had it for nothing."""
+        pays, self._is_paid = not self._is_paid, True
+        return pays
+
+    @property
+    def ended(self) -> bool:
+        return self._ended
+
+    def start(self, source: AsyncGenerator[T, None]) -> asyncio.Task[None]:
+        """Let the generation run in a task, which closes the source at the end."""
+        self._task = asyncio.create_task(self._run(source))
+        return self._task
+
+    async def _run(self, source: AsyncGenerator[T, None]) -> None:
+        try:
+            async with aclosing(source):
+                async for item in source:
+                    self._items.append(item)
+                    self._tell()
+        except BaseException as error:
+            self._error, self._traceback = error, error.__traceback__
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            self._ended = True
+            self._tell()
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+    def join(self, deadline: float | None) -> Follower:
+        follower = Follower(deadline)
+        self._followers.append(follower)
+        return follower
+
+    async def follow(self) -> AsyncGenerator[T, None]:
+        """All items from the first one on, then the error where there is one."""
+        position = 0
+        while True:
+            while position < len(self._items):
+                yield self._items[position]
+                position += 1
+            if not self._ended:
+                await self._news.wait()
+            elif position == len(self._items):
+                break
+        if self._error is not None:
+            raise self._error.with_traceback(self._traceback)  # not that of whoever else raised it meanwhile
+
+    def leave(self, follower: Follower) -> bool:
+        """Leave, finished or not; the generation is cancelled with its last follower. Whether that was the last."""
+        self._followers.remove(follower)
+        if not self._followers and self._task is not None and not self._ended:
+            self._task.cancel()
+        return not self._followers
+
+
+G = TypeVar("G", bound=Generation[Any])
+
+
+class Sharing(Generic[G]):
+    """The generations in flight, by what makes requests identical."""
+
+    def __init__(self) -> None:
+        self._running: dict[Hashable, G] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def find(self, key: Hashable | None) -> G | None:
+        return self._running.get(key)
+
+    def begin(self, key: Hashable | None, generation: G, source: AsyncGenerator[Any, None]) -> None:
+        """Let a generation run until it ends; under a key, others may find and join it."""
+        if key is not None:
+            self._running[key] = generation
+        task = generation.start(source)
+        self._tasks.add(task)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            self.forget(key, generation)
+
+        task.add_done_callback(ended)
+
+    def forget(self, key: Hashable | None, generation: G) -> None:
+        """Let nobody else join the generation."""
+        if key is not None and self._running.get(key) is generation:
+            del self._running[key]
+
+    async def aclose(self) -> None:
+        """Cancel what runs and wait for its end."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

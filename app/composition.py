@@ -1,6 +1,6 @@
 """From settings to a runner: what the service, `copydesk run` and evaluations have in common."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import chains
@@ -10,11 +10,39 @@ from chains.prompts import PromptSet, load_served_set
 from chains.prompts.watch import read_settled
 from chains.runner import DEFAULT_ROUTE, Runner
 from chains.tasks import load_tasks
+from chains.traffic.admission import Admission
+from chains.traffic.breaker import Breaker
+from chains.traffic.cache import AnswerCache
+from chains.traffic.lane import Lane
+from chains.traffic.meter import SILENT, Meter
 
-__all__ = ["build_runner", "build_trial_runner", "prompt_folder"]
+__all__ = ["build_lanes", "build_runner", "build_trial_runner", "prompt_folder"]
 
 
-def build_runner(settings: Settings) -> Runner:
+def build_lanes(settings: Settings, names: Collection[str], meter: Meter = SILENT) -> dict[str, Lane]:
+    """The backends' chat models, each with this worker's share of its slots and its queue."""
+    workers = settings.server.workers
+    lanes = {}
+    for name in names:
+        backend = settings.backends[name]
+        lanes[name] = Lane(
+            name,
+            backend.create(name),
+            Admission(
+                name,
+                slots=max(1, backend.concurrency // workers),
+                max_queue=backend.max_queue // workers,
+                queue_timeout_s=backend.queue_timeout_s,
+                meter=meter,
+            ),
+            Breaker(name),
+            retries=backend.retries,
+            cache=AnswerCache(settings.cache.max_bytes, settings.cache.ttl_s),
+        )
+    return lanes
+
+
+def build_runner(settings: Settings, meter: Meter = SILENT) -> Runner:
     """Load the tasks and prompts and create the backends' chat models. Starts nothing, calls nothing.
 
     Raises ConfigurationError, PromptSetError or PromptError, with everything that is wrong.
@@ -24,8 +52,9 @@ def build_runner(settings: Settings) -> Runner:
     return Runner(
         tasks=tasks,
         prompts=read_settled(folder, lambda: load_served_set(folder, tasks)),
-        backends={name: backend.create(name) for name, backend in settings.backends.items()},
+        backends=build_lanes(settings, settings.backends, meter),
         routes=settings.route(),
+        cached=settings.cache.tasks,
         allow_drafts=settings.prompts.allow_drafts,
     )
 
@@ -37,7 +66,7 @@ def build_trial_runner(settings: Settings, prompts: PromptSet, route: Sequence[s
     return Runner(
         tasks=load_tasks(),
         prompts=PromptSet(prompts.folder, versions, prompts.lock),
-        backends={name: settings.backends[name].create(name) for name in route},
+        backends=build_lanes(settings, route),
         routes={DEFAULT_ROUTE: route},
         allow_drafts=True,
     )

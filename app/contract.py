@@ -7,11 +7,12 @@ from typing import Any
 from pydantic import BaseModel, Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
-from chains.result import Attempt, PromptIdentity, TaskResult, Timing, Usage
+from chains.result import Attempt, CacheState, PromptIdentity, TaskResult, Timing, Usage
 from chains.task import ClosedModel, Task
 
 __all__ = [
     "BackendState",
+    "Delta",
     "Health",
     "Meta",
     "PromptDetail",
@@ -43,8 +44,18 @@ class Meta(BaseModel):
     backend: str
     model: str
     usage: Usage
+    cache: CacheState = Field(
+        description="`miss`: generated for this request; `shared`: with an identical one in flight, which pays for it; "
+        "`hit`: kept from an earlier one."
+    )
     timing: Timing
-    attempts: list[Attempt] | None = Field(default=None, description="Backends that failed before this one answered.")
+    attempts: list[Attempt] | None = Field(default=None, description="Calls that failed before this answer came.")
+
+
+class Delta(BaseModel):
+    """A piece of a text that is being written."""
+
+    text: str
 
 
 class TaskInfo(BaseModel):
@@ -194,6 +205,7 @@ def to_response(task: Task[Any, Any], result: TaskResult[Any], request_id: str) 
         backend=result.backend,
         model=result.model,
         usage=result.usage,
+        cache=result.cache,
         timing=result.timing,
         attempts=list(result.attempts) or None,
     )

@@ -1,7 +1,6 @@
 """The HTTP application, put together."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -16,17 +15,16 @@ from app.composition import build_runner
 from app.gate import Gate
 from app.openapi import describe
 from app.operations import Probe, operations_router
-from app.problems import CODES, ProblemError, problem_of_exception, problem_response
+from app.problems import ProblemError, note_failure, problem_of_exception, problem_response
 from app.prompts import prompt_router
 from app.reload import PromptReloader
 from app.settings import Settings
+from app.streams import stream_router
 from app.tasks import task_router
 from chains.errors import CopydeskError
 from chains.runner import Runner
 
 __all__ = ["create_app"]
-
-_log = logging.getLogger("copydesk.service")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -59,6 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
     )
     app.include_router(task_router(runner))
+    app.include_router(stream_router(runner))
     app.include_router(prompt_router(runner, reloader))
     app.include_router(operations_router(probe))
     app.add_middleware(Gate, server=settings.server)
@@ -75,9 +74,7 @@ def _handle_errors(app: FastAPI, runner: Runner) -> None:
     @app.exception_handler(CopydeskError)
     async def failed(request: Request, error: CopydeskError) -> Response:
         problem = problem_of_exception(error)
-        if CODES[problem.code].status >= 500:
-            cause = type(getattr(error, "original", None) or error).__name__
-            _log.warning("id=%s: %s (%s)", request.scope["state"]["request_id"], error, cause)
+        note_failure(request.scope["state"]["request_id"], error, problem.code)
         return problem_response(request, problem)
 
     @app.exception_handler(HTTPException)

@@ -17,7 +17,7 @@ from chains.backends import KINDS, BackendConfig, configuration_class
 from chains.errors import ConfigurationError
 from chains.strict_yaml import YamlError, load_yaml
 
-__all__ = ["PREFIX", "PromptSettings", "ServerSettings", "Settings", "load_settings"]
+__all__ = ["PREFIX", "CacheSettings", "PromptSettings", "ServerSettings", "Settings", "load_settings"]
 
 PREFIX = "COPYDESK_"
 _NOT_SETTINGS = {"COPYDESK_CONFIG", "COPYDESK_DATA_DIR"}
@@ -46,6 +46,14 @@ class PromptSettings(_Section):
     dir: Path | None = Field(default=None, description="The prompt folder: else ./prompts, else the built-in one.")
     allow_drafts: bool = Field(default=False, description="Whether a request may name a version that isn't released.")
     reload: bool = Field(default=True, description="Whether edits of the prompt folder are served without a restart.")
+
+
+class CacheSettings(_Section):
+    """Answers that are kept to serve identical requests of the same caller; in memory, in each worker."""
+
+    tasks: tuple[str, ...] = Field(default=(), description="The tasks whose answers are kept.")
+    max_bytes: int = Field(default=64 << 20, ge=0, description="Memory for kept answers, of each backend and worker.")
+    ttl_s: float = Field(default=86_400, gt=0, description="How long an answer is kept.")
 
 
 def _backend(value: Any) -> Any:
@@ -81,6 +89,8 @@ class Settings(BaseSettings):
     routes: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = Field(
         default={}, description="Backends of each task, in order; without `default` the first backend serves."
     )
+
+    cache: CacheSettings = CacheSettings()
 
     @classmethod
     def settings_customise_sources(
@@ -194,6 +204,13 @@ def _rules(settings: Settings) -> list[str]:
             f"server.host: {settings.server.host} is not a loopback address, and a service without API keys listens "
             "only on loopback; use 127.0.0.1"
         )
+    workers = settings.server.workers
+    problems += [
+        f"backends.{name}.concurrency: {backend.concurrency} slots can't be divided among {workers} workers "
+        "(server.workers): give it at least one for each, or start fewer workers"
+        for name, backend in settings.backends.items()
+        if backend.concurrency < workers
+    ]
     return problems
 
 

@@ -1,8 +1,8 @@
 """The task operations: one POST for each task that the runner has."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -14,9 +14,12 @@ from chains.result import PromptIdentity, TaskResult
 from chains.runner import Runner
 from chains.task import Task
 
-__all__ = ["prompt_words", "task_router"]
+__all__ = ["CLIENT_GONE", "outcome_words", "prompt_words", "task_router", "unless_gone"]
 
-_CLIENT_GONE = 499
+T = TypeVar("T")
+
+CLIENT_GONE = 499
+"""For the log only: nobody is there to read it."""
 
 
 def task_router(runner: Runner) -> APIRouter:
@@ -61,10 +64,10 @@ def _operation_id(name: str) -> str:
 def _operation(task: Task[Any, Any], runner: Runner) -> Callable[..., Awaitable[Response]]:
     async def operation(request: Request, body: Any) -> Response:
         state = request.scope["state"]
-        result = await _unless_gone(request, runner.run(task.name, body, caller=state["caller"].key_id))
+        result = await unless_gone(request, runner.run(task.name, body, caller=state["caller"].key_id))
         if result is None:
-            return Response(status_code=_CLIENT_GONE)
-        state["outcome"] = _outcome(result)
+            return Response(status_code=CLIENT_GONE)
+        state["outcome"] = outcome_words(result)
         return Response(to_response(task, result, state["request_id"]), media_type="application/json")
 
     # FastAPI reads the body's type from here; the closure's own annotation cannot name it.
@@ -72,7 +75,7 @@ def _operation(task: Task[Any, Any], runner: Runner) -> Callable[..., Awaitable[
     return operation
 
 
-async def _unless_gone(request: Request, work: Coroutine[Any, Any, TaskResult[Any]]) -> TaskResult[Any] | None:
+async def unless_gone(request: Request, work: Awaitable[T]) -> T | None:
     """Run the work, and stop it as soon as the caller has hung up: then the result is None."""
     working = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_hung_up(request))
@@ -95,10 +98,12 @@ def prompt_words(prompt: PromptIdentity) -> str:
     return f" prompt={prompt.name}@{prompt.version} digest={prompt.digest} label={prompt.label or '-'}"
 
 
-def _outcome(result: TaskResult[Any]) -> str:
+def outcome_words(result: TaskResult[Any]) -> str:
+    """How a request was served, for its log line."""
     usage = result.usage
     return (
         f"{prompt_words(result.prompt)} backend={result.backend} model={result.model}"
         f" in={usage.input_tokens} cached={usage.cached_input_tokens} out={usage.output_tokens}"
-        f" calls={usage.model_calls} model_ms={result.timing.model_ms}"
+        f" calls={usage.model_calls} cache={result.cache.value} queue_ms={result.timing.queue_ms}"
+        f" model_ms={result.timing.model_ms}"
     )

@@ -6,20 +6,20 @@ machinery costs more per call than everything else that Copydesk does.
 """
 
 import json
-import time
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from jsonschema import Draft202012Validator
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence
 
 from chains.errors import OutputInvalid, OutputTruncated
-from chains.ledger import enter
 from chains.task import Parts
+from chains.text import LiveText
 
-__all__ = ["Answer", "Ask", "ask_for_object", "ask_for_text", "response_format"]
+__all__ = ["Answer", "Ask", "TextStream", "ask_for_object", "ask_for_text", "live", "response_format", "stream_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,51 @@ class Ask:
 def ask_for_text(parts: Parts) -> Runnable[dict[str, Any], Answer]:
     """`prompt | model`: the prompt's inputs in, the model's text out."""
     return Sequence(first=parts.prompt, last=_Model(parts))
+
+
+TextStream = Callable[[Mapping[str, Any]], AsyncGenerator[str | Answer, None]]
+"""The prompt's inputs in, the pieces of the model's text out, and the whole at the end as an Answer."""
+
+
+def stream_text(parts: Parts) -> TextStream:
+    """`prompt | model`, while the model writes. Left early, the generation stops."""
+
+    async def stream(inputs: Mapping[str, Any]) -> AsyncGenerator[str | Answer, None]:
+        prompt = await parts.prompt.ainvoke(dict(inputs))
+        chunks = cast(AsyncGenerator[AIMessageChunk, None], parts.model.astream(prompt, None, **parts.parameters))
+        pieces: list[str] = []
+        finished = True
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                finished = finished and _is_finished(chunk)
+                if piece := str(chunk.text):
+                    pieces.append(piece)
+                    yield piece
+        yield Answer("".join(pieces).strip(), finished)
+
+    return stream
+
+
+async def live(
+    pieces: AsyncGenerator[str | Answer, None], limit: int | None = None, *, mark: bool = True
+) -> AsyncGenerator[str | Answer, None]:
+    """What may be given out of a text while it is written, at most `limit` words, and at last all of it together.
+
+    At the limit the model is stopped, and the Answer isn't `finished`. `mark` puts an ellipsis where the model's own
+    cap ended the text.
+    """
+    text, finished = LiveText(limit), False
+    async with aclosing(pieces):
+        async for piece in pieces:
+            if isinstance(piece, Answer):
+                finished = piece.finished
+            elif out := text.feed(piece):
+                yield out
+            if text.is_full:
+                break
+    if not finished and not text.is_full and mark:
+        yield text.cut()
+    yield Answer(text.text, finished)
 
 
 def ask_for_object(parts: Parts) -> Runnable[Ask, dict[str, Any]]:
@@ -66,7 +111,7 @@ class Sequence(RunnableSequence[Any, Any]):
 
 
 class _Model(Runnable[Any, Answer]):
-    """Messages in, text out; the call is entered in the request's ledger."""
+    """Messages in, text out."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -117,10 +162,7 @@ class _SchemaBroken(Exception):
 
 
 async def _call(parts: Parts, prompt: Any, config: RunnableConfig | None, extra: Mapping[str, Any]) -> AIMessage:
-    start = time.perf_counter()
-    message = await parts.model.ainvoke(prompt, config, **{**parts.parameters, **extra})
-    enter(message, time.perf_counter() - start)
-    return message
+    return await parts.model.ainvoke(prompt, config, **{**parts.parameters, **extra})
 
 
 def _is_finished(message: BaseMessage) -> bool:

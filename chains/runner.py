@@ -4,24 +4,22 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Collection, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
-from langchain_core.runnables import Runnable
 
 from chains.backends.configuration import Closes, CountsTokens, Probes
 from chains.errors import (
     BackendError,
-    ConfigurationError,
     CopydeskError,
-    DeadlineExceeded,
     FieldError,
     InvalidInput,
     PromptRenderError,
+    UnknownBackend,
     UnknownPrompt,
     UnknownTask,
 )
@@ -29,23 +27,18 @@ from chains.ledger import Ledger, open_ledger
 from chains.prompts import PRODUCTION, ModelParameters, PromptSet, PromptVersion, Selection, contract_problems, select
 from chains.prompts.selection import by_label, by_version
 from chains.result import Attempt, PromptIdentity, RenderedPrompt, TaskResult, Timing
+from chains.routing import DEFAULT_ROUTE, Leg, along, checked_routes, in_own_task, streamed_along, until
 from chains.task import Parts, Task, TaskInput
+from chains.terms import Terms, on_terms
+from chains.traffic.lane import Lane
 
 __all__ = ["DEFAULT_ROUTE", "Runner", "call_keywords"]
 
 _log = logging.getLogger("copydesk.runner")
 _ROLES = {"system": "system", "human": "user", "ai": "assistant"}
 
-DEFAULT_ROUTE = "default"
-"""The route of every task that has none of its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Leg:
-    """One backend of a route, with the task's chain composed for it."""
-
-    backend: str
-    chain: Runnable[Any, Any]
+StreamItem = str | TaskResult[Any]
+"""A piece of text, or, at last, the result, whose text is these pieces joined."""
 
 
 class _Edition:
@@ -53,7 +46,10 @@ class _Edition:
 
     def __init__(self, prompts: PromptSet) -> None:
         self.prompts = prompts
-        self.legs: dict[tuple[str, str], tuple[_Leg, ...]] = {}
+        self.legs: dict[tuple[str, str, str], Leg] = {}
+
+    def is_composed(self, task: str, version: str) -> bool:
+        return any(key[:2] == (task, version) for key in self.legs)
 
 
 class Runner:
@@ -61,24 +57,26 @@ class Runner:
 
     `routes` gives each task an ordered list of backend names; `default` serves the tasks without one. A
     retryable error of a backend makes the next one of the route try. `allow_drafts` lets requests name versions
-    that aren't released. The prompts have passed `serving_problems`. Raises ConfigurationError where a route names
-    what doesn't exist.
+    that aren't released; `cached` are the tasks whose answers may be kept. The prompts have passed
+    `serving_problems`. Raises ConfigurationError where a route names what doesn't exist.
     """
 
     def __init__(
         self,
         tasks: Mapping[str, Task[Any, Any]],
         prompts: PromptSet,
-        backends: Mapping[str, BaseChatModel],
+        backends: Mapping[str, Lane],
         routes: Mapping[str, Sequence[str]],
         *,
         allow_drafts: bool = False,
+        cached: Collection[str] = (),
     ) -> None:
         _switch_tracing_off()
         self.tasks = tasks
         self.backends = backends
         self.allow_drafts = allow_drafts
-        self.routes = _checked_routes(tasks, backends, routes)
+        self._cached = frozenset(cached)
+        self.routes = checked_routes(tasks, backends, routes, cached)
         self._default_route = tuple(routes.get(DEFAULT_ROUTE, ()))
         self._edition = self._composed(prompts)
 
@@ -100,15 +98,22 @@ class Runner:
                     self._legs(edition, name, prompts.get(name, target.version))
         return edition
 
-    def _legs(self, edition: _Edition, task: str, prompt: PromptVersion) -> tuple[_Leg, ...]:
-        key = task, prompt.version
+    def _legs(self, edition: _Edition, task: str, prompt: PromptVersion, backend: str | None = None) -> list[Leg]:
+        """The task's chains on the backends of its route, or on the one that a request names."""
+        return [self._leg(edition, task, prompt, name) for name in ((backend,) if backend else self.routes[task])]
+
+    def _leg(self, edition: _Edition, task: str, prompt: PromptVersion, backend: str) -> Leg:
+        key = task, prompt.version, backend
         if key not in edition.legs:
-            edition.legs[key] = tuple(_Leg(name, self._compose(task, prompt, name)) for name in self.routes[task])
+            if backend not in self.backends:
+                raise UnknownBackend(backend, list(self.backends))
+            edition.legs[key] = self._compose(task, prompt, backend)
         return edition.legs[key]
 
-    def _compose(self, task: str, prompt: PromptVersion, backend: str) -> Runnable[Any, Any]:
+    def _compose(self, name: str, prompt: PromptVersion, backend: str) -> Leg:
+        task = self.tasks[name]
         parts = Parts(prompt, self.backends[backend], call_keywords(prompt.parameters))
-        return self.tasks[task].compose(parts)
+        return Leg(backend, task.compose(parts), task.stream(parts) if task.stream else None)
 
     def task(self, name: str) -> Task[Any, Any]:
         """Raises UnknownTask, which lists the tasks that exist."""
@@ -121,33 +126,60 @@ class Runner:
         return _identity(select(self.prompts, task, PRODUCTION))
 
     async def run(self, task: str, request: TaskInput, *, caller: str = "") -> TaskResult[Any]:
-        """Run a task on a validated input. `caller` is the id of the caller's key: it decides about the canary.
+        """Run a task on a validated input. `caller` is the id of the caller's key: it decides about the canary, and
+        fairness, sharing and the cache go by it.
 
-        Raises UnknownPrompt for a version or label that the input names and that doesn't serve, DeadlineExceeded
-        past the input's `deadline_ms`, else what the chain raises: BackendError, OutputError, InvalidInput.
+        Raises UnknownPrompt and UnknownBackend for what the input names and doesn't exist, DeadlineExceeded past the
+        input's `deadline_ms`, else what the chain raises: BackendError, OutputError, InvalidInput.
         """
-        self.task(task)
         start = time.perf_counter()
+        selection, legs = self._chosen(task, request, caller)
+        with self._served(task, request, caller) as ledger:
+            async with until(request.deadline_ms):
+                output, backend = await along(legs, request, ledger)
+        return _result(output, selection, backend, ledger, start)
+
+    def stream(self, task: str, request: TaskInput, *, caller: str = "") -> AsyncGenerator[StreamItem, None]:
+        """Run a task that can stream: pieces of its text while they are written, and at last the result.
+
+        Raises what `run` raises, when the first item is asked for or later. Another backend of the route takes over
+        only before the first piece. Closed early, the generation stops.
+        """
+        return in_own_task(self._streamed(task, request, caller))
+
+    async def _streamed(self, task: str, request: TaskInput, caller: str) -> AsyncGenerator[StreamItem, None]:
+        start = time.perf_counter()
+        selection, legs = self._chosen(task, request, caller)
+        with self._served(task, request, caller) as ledger:
+            async with until(request.deadline_ms), aclosing(streamed_along(legs, request, ledger)) as items:
+                async for item, backend in items:
+                    is_text = isinstance(item, str)
+                    yield item if is_text else _result(item, selection, backend, ledger, start)
+
+    def _chosen(self, task: str, request: TaskInput, caller: str) -> tuple[Selection, list[Leg]]:
+        self.task(task)
         edition = self._edition
         selection = self._select(edition, task, request, caller)
-        legs = self._legs(edition, task, selection.prompt)
-        with open_ledger() as ledger:
-            try:
-                async with asyncio.timeout(request.deadline_ms / 1000 if request.deadline_ms else None) as deadline:
-                    output, backend, attempts = await _along_the_route(legs, request)
-            except TimeoutError:
-                if not deadline.expired() or request.deadline_ms is None:
-                    raise
-                raise DeadlineExceeded(request.deadline_ms) from None
-        return TaskResult(
-            output=output,
-            prompt=_identity(selection),
-            backend=backend,
-            model=ledger.model,
-            usage=ledger.usage,
-            timing=_timing(ledger, start),
-            attempts=tuple(attempts),
+        return selection, self._legs(edition, task, selection.prompt, request.backend)
+
+    @contextmanager
+    def _served(self, task: str, request: TaskInput, caller: str) -> Iterator[Ledger]:
+        """The account of a request that is served on its terms; failed attempts are logged, however it ends."""
+        deadline_ms = request.deadline_ms
+        terms = Terms(
+            caller=caller,
+            task=task,
+            priority=request.priority,
+            deadline=asyncio.get_running_loop().time() + deadline_ms / 1000 if deadline_ms else None,
+            share=not request.bypass_cache,
+            cache=task in self._cached and not request.bypass_cache,
         )
+        with on_terms(terms), open_ledger() as ledger:
+            try:
+                yield ledger
+            finally:
+                for attempt in ledger.attempts:
+                    _log.warning("%s: backend %r failed: %s after %d ms", task, *_words(attempt))
 
     def _select(self, edition: _Edition, task: str, request: TaskInput, caller: str) -> Selection:
         selection = select(
@@ -158,7 +190,7 @@ class Runner:
             session=request.session,
             allow_drafts=self.allow_drafts,
         )
-        if (task, selection.prompt.version) not in edition.legs:  # what is composed was checked before
+        if not edition.is_composed(task, selection.prompt.version):  # what is composed was checked before
             problems = contract_problems(self.tasks[task], selection.prompt)
             if problems:
                 raise UnknownPrompt(f"{problems[0].message}. Name another version or a label.")
@@ -185,38 +217,44 @@ class Runner:
         )
 
     async def _tokens(self, route: Sequence[str], messages: list[BaseMessage]) -> int | None:
-        for backend in (self.backends[name] for name in route):
+        for backend in (self.backends[name].model for name in route):
             if isinstance(backend, CountsTokens):
                 try:
-                    return await backend.count_tokens(messages)
+                    counted = await backend.count_tokens(messages)
+                    if counted is not None:
+                        return counted
                 except BackendError as error:  # what is asked for is the messages: they don't depend on a server
                     _log.warning("a prompt's tokens could not be counted: %s", error)
         return None
 
     async def probe(self) -> dict[str, CopydeskError | None]:
         """Ask every backend whether it is usable; its error, or None. No model is asked anything."""
-        errors = await asyncio.gather(*(_probe(backend) for backend in self.backends.values()))
+        errors = await asyncio.gather(*(_probe(lane.model) for lane in self.backends.values()))
         return dict(zip(self.backends, errors, strict=True))
 
     async def aclose(self) -> None:
-        """Close the backends' connections."""
-        for backend in self.backends.values():
-            if isinstance(backend, Closes):
-                await backend.aclose()
+        """Cancel what still runs and close the backends' connections."""
+        for lane in self.backends.values():
+            await lane.aclose()
+            if isinstance(lane.model, Closes):
+                await lane.model.aclose()
 
 
-async def _along_the_route(legs: Sequence[_Leg], request: TaskInput) -> tuple[Any, str, list[Attempt]]:
-    attempts: list[Attempt] = []
-    *before, last = legs
-    for leg in before:
-        start = time.perf_counter()
-        try:
-            return await leg.chain.ainvoke(request), leg.backend, attempts
-        except BackendError as error:
-            if not error.retryable:
-                raise
-            attempts.append(Attempt(leg.backend, error.code, _ms_since(start)))
-    return await last.chain.ainvoke(request), last.backend, attempts
+def _result(output: Any, selection: Selection, backend: str, ledger: Ledger, start: float) -> TaskResult[Any]:
+    return TaskResult(
+        output=output,
+        prompt=_identity(selection),
+        backend=backend,
+        model=ledger.model,
+        usage=ledger.usage,
+        timing=_timing(ledger, start),
+        cache=ledger.cache,
+        attempts=tuple(ledger.attempts),
+    )
+
+
+def _words(attempt: Attempt) -> tuple[str, str, int]:
+    return attempt.backend, attempt.code, attempt.ms
 
 
 def _rendered(prompt: PromptVersion, inputs: Mapping[str, Any], folder: Path) -> list[BaseMessage]:
@@ -246,31 +284,6 @@ async def _probe(backend: BaseChatModel) -> CopydeskError | None:
     return None
 
 
-def _checked_routes(
-    tasks: Mapping[str, Any], backends: Mapping[str, Any], routes: Mapping[str, Sequence[str]]
-) -> dict[str, tuple[str, ...]]:
-    problems = [
-        f"routes.{route}: there is no task {route!r}; there are {', '.join(tasks)} (and {DEFAULT_ROUTE!r} for the rest)"
-        for route in routes
-        if route not in tasks and route != DEFAULT_ROUTE
-    ]
-    problems += [
-        f"routes.{route}: there is no backend {name!r}; the backends are {', '.join(backends)}"
-        for route, names in routes.items()
-        for name in names
-        if name not in backends
-    ]
-    complete = {name: tuple(routes.get(name, routes.get(DEFAULT_ROUTE, ()))) for name in tasks}
-    problems += [
-        f"routes.{name}: the task has no backend; name one here or under routes.{DEFAULT_ROUTE}"
-        for name, names in complete.items()
-        if not names
-    ]
-    if problems:
-        raise ConfigurationError(*problems)
-    return complete
-
-
 def call_keywords(parameters: ModelParameters) -> dict[str, Any]:
     """The prompt's parameters under the names that LangChain's chat models use."""
     keywords = parameters.model_dump(exclude_none=True, exclude={"max_output_tokens", "stop"})
@@ -291,4 +304,8 @@ def _ms_since(start: float) -> int:
 
 
 def _timing(ledger: Ledger, start: float) -> Timing:
-    return Timing(model_ms=round(ledger.model_seconds * 1000), total_ms=_ms_since(start))
+    return Timing(
+        queue_ms=round(ledger.queue_seconds * 1000),
+        model_ms=round(ledger.model_seconds * 1000),
+        total_ms=_ms_since(start),
+    )

@@ -4,7 +4,7 @@ A new task is one file in `chains/tasks/` that defines `task = Task(...)`, one f
 in `eval/datasets/`. See docs/add-a-task.md.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, Any, Generic, Protocol, TypeVar
@@ -13,8 +13,10 @@ from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
 from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import Runnable
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt
 from pydantic_core import PydanticCustomError
+
+from chains.terms import Priority
 
 __all__ = ["STRING", "ClosedModel", "Name", "Parts", "Task", "TaskInput", "TaskOutput", "Text", "Value", "unique_names"]
 
@@ -83,6 +85,18 @@ class TaskInput(ClosedModel):
         description="Any name of a conversation: all its requests get the same side of a canary.",
         json_schema_extra={"example": "conversation-17"},
     )
+    backend: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=100,
+        description="The backend that is to answer, and no other; else the task's route decides.",
+    )
+    priority: Priority = Field(default=Priority.NORMAL, description="Who goes first where requests have to wait.")
+    bypass_cache: StrictBool = Field(
+        default=False,
+        description="Whether the answer must be generated for this request alone: neither kept from before, nor "
+        "shared with an identical request.",
+    )
     deadline_ms: StrictInt | None = Field(
         default=None,
         ge=1,
@@ -124,6 +138,8 @@ class Task(Generic[In, Out]):
     supplies  the inputs that the chain gives to its prompt, each with the JSON Schema of all its possible values;
               a prompt that wants more, or refuses some of them, is refused
     compose   builds the chain, once for each prompt version and backend
+    stream    builds the chain that gives its output out while it is written, where the task can: pieces of text, and
+              at last the output, whose text is these pieces joined
     answer    the JSON Schema of all answers that the chain can read, where its prompts may declare one of their
               own; a prompt that yields something else is refused
     """
@@ -134,4 +150,5 @@ class Task(Generic[In, Out]):
     output: type[Out]
     supplies: Mapping[str, Mapping[str, Any]]
     compose: Callable[[Parts], Runnable[In, Out]]
+    stream: Callable[[Parts], Callable[[In], AsyncGenerator[str | Out, None]]] | None = None
     answer: Mapping[str, Any] | None = None

@@ -1,12 +1,15 @@
 """Rewrite a text in another style, or by a free instruction."""
 
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from enum import Enum
+from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableLambda
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from chains.answers import ask_for_text
+from chains.answers import Answer, ask_for_text, live, stream_text
 from chains.errors import OutputTruncated
 from chains.task import STRING, Parts, Task, TaskInput, TaskOutput, Text
 
@@ -41,23 +44,39 @@ def compose(parts: Parts) -> Runnable[RewriteRequest, RewriteOutput]:
     ask = ask_for_text(parts)
 
     async def rewrite(request: RewriteRequest) -> RewriteOutput:
-        answer = await ask.ainvoke(
-            {
-                "text": request.text,
-                "style": request.style.value if request.style else "",
-                "instruction": request.instruction or "",
-                "audience": request.audience or "",
-            }
-        )
-        if not answer.finished:
-            raise OutputTruncated(
-                "The rewritten text is longer than the cap on output tokens, so its end is missing. "
-                "Send the text in smaller parts.",
-                raw=answer.text,
-            )
-        return RewriteOutput(text=answer.text)
+        return _output(await ask.ainvoke(_inputs(request)))
 
     return RunnableLambda(rewrite)
+
+
+def stream(parts: Parts) -> Callable[[RewriteRequest], AsyncGenerator[str | RewriteOutput, None]]:
+    write = stream_text(parts)
+
+    async def rewrite(request: RewriteRequest) -> AsyncGenerator[str | RewriteOutput, None]:
+        async with aclosing(live(write(_inputs(request)), mark=False)) as pieces:
+            async for piece in pieces:
+                yield _output(piece) if isinstance(piece, Answer) else piece
+
+    return rewrite
+
+
+def _inputs(request: RewriteRequest) -> dict[str, Any]:
+    return {
+        "text": request.text,
+        "style": request.style.value if request.style else "",
+        "instruction": request.instruction or "",
+        "audience": request.audience or "",
+    }
+
+
+def _output(answer: Answer) -> RewriteOutput:
+    if not answer.finished:
+        raise OutputTruncated(
+            "The rewritten text is longer than the cap on output tokens, so its end is missing. "
+            "Send the text in smaller parts.",
+            raw=answer.text,
+        )
+    return RewriteOutput(text=answer.text)
 
 
 task = Task(
@@ -72,4 +91,5 @@ task = Task(
         "audience": STRING,
     },
     compose=compose,
+    stream=stream,
 )

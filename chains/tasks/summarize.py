@@ -1,11 +1,14 @@
 """Summarize a text."""
 
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from enum import Enum
+from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableLambda
 from pydantic import Field, StrictInt
 
-from chains.answers import ask_for_text
+from chains.answers import Answer, ask_for_text, live, stream_text
 from chains.task import STRING, Parts, Task, TaskInput, TaskOutput, Text
 from chains.text import fit_words
 
@@ -37,20 +40,36 @@ def compose(parts: Parts) -> Runnable[SummarizeRequest, SummarizeOutput]:
     ask = ask_for_text(parts)
 
     async def summarize(request: SummarizeRequest) -> SummarizeOutput:
-        answer = await ask.ainvoke(
-            {
-                "text": request.text,
-                "style": request.style.value,
-                "max_words": request.max_words,
-                "focus": request.focus or "",
-                "audience": request.audience or "",
-                "language": request.language or "",
-            }
-        )
+        answer = await ask.ainvoke(_inputs(request))
         summary, shortened = fit_words(answer.text, request.max_words, complete=answer.finished)
         return SummarizeOutput(summary=summary, shortened=shortened)
 
     return RunnableLambda(summarize)
+
+
+def stream(parts: Parts) -> Callable[[SummarizeRequest], AsyncGenerator[str | SummarizeOutput, None]]:
+    write = stream_text(parts)
+
+    async def summarize(request: SummarizeRequest) -> AsyncGenerator[str | SummarizeOutput, None]:
+        async with aclosing(live(write(_inputs(request)), request.max_words)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Answer):
+                    yield SummarizeOutput(summary=piece.text, shortened=not piece.finished)
+                else:
+                    yield piece
+
+    return summarize
+
+
+def _inputs(request: SummarizeRequest) -> dict[str, Any]:
+    return {
+        "text": request.text,
+        "style": request.style.value,
+        "max_words": request.max_words,
+        "focus": request.focus or "",
+        "audience": request.audience or "",
+        "language": request.language or "",
+    }
 
 
 task = Task(
@@ -67,4 +86,5 @@ task = Task(
         "language": STRING,
     },
     compose=compose,
+    stream=stream,
 )

@@ -1,7 +1,8 @@
 """Text mechanics that tasks share. Knows no model and no prompt."""
 
+from chains.text.live import LiveText
 from chains.text.offsets import StringIndexType, Utf16Index
 from chains.text.spans import Span, SpanFinder
 from chains.text.words import count_words, fit_words
 
-__all__ = ["Span", "SpanFinder", "StringIndexType", "Utf16Index", "count_words", "fit_words"]
+__all__ = ["LiveText", "Span", "SpanFinder", "StringIndexType", "Utf16Index", "count_words", "fit_words"]

@@ -7,7 +7,7 @@ word and "well-known" two.
 
 import regex
 
-__all__ = ["count_words", "fit_words", "word_boundaries"]
+__all__ = ["count_words", "fit_words", "sentence_end", "word_boundaries", "word_ends"]
 
 _BOUNDARY = regex.compile(r"(?V1w)\b")
 _WORD = regex.compile(r"[\p{L}\p{N}]")
@@ -19,7 +19,8 @@ def word_boundaries(text: str) -> list[int]:
     return [match.start() for match in _BOUNDARY.finditer(text)]
 
 
-def _word_ends(text: str) -> list[int]:
+def word_ends(text: str) -> list[int]:
+    """The code point offsets of the ends of all words in `text`, in ascending order."""
     ends, start = [], 0
     for boundary in word_boundaries(text):
         if boundary > start and _WORD.search(text, start, boundary):
@@ -28,9 +29,15 @@ def _word_ends(text: str) -> list[int]:
     return ends
 
 
+def sentence_end(text: str, offset: int) -> int | None:
+    """The end of the sentence whose terminator stands at the offset; None where there is none."""
+    found = _SENTENCE_END.match(text, offset)
+    return found.end() if found else None
+
+
 def count_words(text: str) -> int:
     """The number of words in `text`."""
-    return len(_word_ends(text))
+    return len(word_ends(text))
 
 
 def fit_words(text: str, limit: int | None, *, complete: bool = True) -> tuple[str, bool]:
@@ -40,14 +47,13 @@ def fit_words(text: str, limit: int | None, *, complete: bool = True) -> tuple[s
     is at the last end of a sentence or line that fits. Where not even the first sentence fits, it is after the
     last word that fits, marked by an ellipsis.
     """
-    ends = _word_ends(text)
+    ends = word_ends(text)
     fits = limit is None or len(ends) <= limit
     if fits and complete:
         return text, False
     reach = len(text) if fits else ends[(limit or 1) - 1]
     # A terminator right behind the last word still belongs to its sentence.
-    terminator = _SENTENCE_END.match(text, reach)
-    reach = terminator.end() if terminator else reach
+    reach = sentence_end(text, reach) or reach
     sentence_ends = [match.end() for match in _SENTENCE_END.finditer(text) if match.end() <= reach]
     if sentence_ends:
         return text[: sentence_ends[-1]].rstrip(), True

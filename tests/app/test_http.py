@@ -305,7 +305,7 @@ def test_readiness_health_and_tasks(scripted: httpx.Client) -> None:
 
 
 def test_the_page_of_errors_has_an_anchor_for_every_code(scripted: httpx.Client) -> None:
-    from app.problems import CODES
+    from app.problem_codes import CODES
 
     page = scripted.get("/docs/errors").text
     assert [code for code in CODES if f'id="{code}"' not in page] == []

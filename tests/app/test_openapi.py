@@ -8,7 +8,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from app.error_page import errors_markdown
-from app.problems import CODES
+from app.problem_codes import CODES
 from app.service import create_app
 from app.settings import Settings
 from tests.conftest import ROOT

@@ -27,11 +27,11 @@ def test_without_anything_the_embedded_backend_serves_everything() -> None:
 
 
 def test_flags_beat_the_environment_and_that_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = written(tmp_path, "server: {port: 1001, workers: 2, max_body_bytes: 4096}")
+    path = written(tmp_path, "server: {port: 1001, workers: 1, max_body_bytes: 4096}")
     monkeypatch.setenv("COPYDESK_SERVER__PORT", "1002")
-    monkeypatch.setenv("COPYDESK_SERVER__WORKERS", "3")
+    monkeypatch.setenv("COPYDESK_SERVER__WORKERS", "2")
     server = load_settings(path, {"server": {"port": 1003}}).server
-    assert (server.port, server.workers, server.max_body_bytes) == (1003, 3, 4096)
+    assert (server.port, server.workers, server.max_body_bytes) == (1003, 2, 4096)
 
 
 def test_the_environment_may_name_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,6 +57,9 @@ def test_the_file_of_the_folder_serves_where_none_is_named(tmp_path: Path, monke
         pytest.param("backends: {a: {}}", "backends.a: kind must be one of", id="no kind"),
         pytest.param("backends: {a: {kind: embedded, slots: 2}}", "backends.a.slots: unknown key", id="in a backend"),
         pytest.param("backends: {a: {kind: scripted}}", "backends.a: give either path or answers", id="no script"),
+        pytest.param(
+            "server: {workers: 3}", "backends.local.concurrency: 2 slots can't be divided among 3", id="too few slots"
+        ),
         pytest.param("backends: {}", "backends: Dictionary should have at least 1", id="no backend"),
         pytest.param("routes: {default: []}", "routes.default: Tuple should have at least 1", id="empty route"),
         pytest.param("- a", "must be a mapping", id="not a mapping"),

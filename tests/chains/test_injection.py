@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 TASKS = load_tasks()
 PROMPTS = load_prompt_set(ROOT / "prompts")
 SERVED = [prompt for prompt in PROMPTS if prompt.name in TASKS and PROMPTS.is_released(prompt)]
-NOT_FOR_THE_MODEL = {("prompt",), ("session",)}
+NOT_FOR_THE_MODEL = {("prompt",), ("session",), ("backend",)}
 HARMLESS = "Marigold"
 FIELDS = [
     pytest.param(prompt, place, id=f"{prompt} {'.'.join(map(str, place))}")

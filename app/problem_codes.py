@@ -1,0 +1,196 @@
+"""The closed list of the errors that a caller can see."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["CODES", "ProblemCode"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemCode:
+    """One line of the closed list. `meaning` and `remedy` are what the page of errors tells a caller."""
+
+    code: str
+    status: int
+    title: str
+    meaning: str
+    remedy: str
+    retryable: bool = False
+
+
+CODES: Mapping[str, ProblemCode] = {
+    entry.code: entry
+    for entry in (
+        ProblemCode(
+            "invalid_json",
+            400,
+            "The body is not JSON",
+            "The request body could not be parsed as JSON in UTF-8, or an object in it has one key twice.",
+            "Send one JSON object, encoded in UTF-8. `detail` says what could not be read.",
+        ),
+        ProblemCode(
+            "host_not_allowed",
+            403,
+            "The Host header is not allowed",
+            "A service without API keys answers only to loopback names, and only directly: the Host header named "
+            "another host, or the request came through a proxy.",
+            "Call the service as 127.0.0.1, localhost or [::1], without a proxy.",
+        ),
+        ProblemCode(
+            "scope_missing",
+            403,
+            "The key may not do this",
+            "The operation needs a scope that the caller's API key doesn't have; `detail` names it.",
+            "Use another key, or ask the operator for one with the scope.",
+        ),
+        ProblemCode(
+            "not_found",
+            404,
+            "There is nothing here",
+            "No operation has this path.",
+            "Compare the path with the operations in /openapi.json.",
+        ),
+        ProblemCode(
+            "task_unknown",
+            404,
+            "There is no such task",
+            "The path names a task that this service doesn't have.",
+            "GET /v1/tasks lists the tasks.",
+        ),
+        ProblemCode(
+            "prompt_unknown",
+            404,
+            "There is no such prompt",
+            "The request names a prompt, a version or a label that this service doesn't have, or doesn't serve.",
+            "Use one that `detail` lists, or name none.",
+        ),
+        ProblemCode(
+            "backend_unknown",
+            404,
+            "There is no such backend",
+            "The request names a backend that this service doesn't have.",
+            "Use one that `detail` lists, or name none.",
+        ),
+        ProblemCode(
+            "method_not_allowed",
+            405,
+            "The method is not allowed here",
+            "The path exists, but not for this method.",
+            "Use a method of the `Allow` header.",
+        ),
+        ProblemCode(
+            "body_timeout",
+            408,
+            "The body came too slowly",
+            "The request body was not complete in time.",
+            "Send the whole body at once.",
+            retryable=True,
+        ),
+        ProblemCode(
+            "body_too_large",
+            413,
+            "The body is too large",
+            "The request body has more bytes than `server.max_body_bytes` allows.",
+            "Send a smaller text, or send it in parts.",
+        ),
+        ProblemCode(
+            "media_type_unsupported",
+            415,
+            "The media type is not supported",
+            "The request body is not declared as JSON.",
+            "Send `Content-Type: application/json`.",
+        ),
+        ProblemCode(
+            "invalid_request",
+            422,
+            "The request is invalid",
+            "The body is JSON, but not what the operation takes. `errors` lists every wrong place by JSON pointer.",
+            "Correct the places that `errors` names.",
+        ),
+        ProblemCode(
+            "context_exceeded",
+            422,
+            "The text is too long for the model",
+            "Prompt and answer together need more tokens than the model takes; `detail` states both numbers. "
+            "Nothing was cut.",
+            "Send a shorter text.",
+        ),
+        ProblemCode(
+            "internal",
+            500,
+            "Something went wrong inside the service",
+            "An error that the service did not foresee. The log of the service holds its cause under the request id.",
+            "Report it with the request id.",
+        ),
+        ProblemCode(
+            "prompt_render_failed",
+            500,
+            "The prompt could not be rendered",
+            "The prompt template failed on this input, or hit one of its limits.",
+            "Report it with the request id: the prompt's author has to correct the template.",
+        ),
+        ProblemCode(
+            "backend_rejected",
+            502,
+            "The model server refused the request",
+            "The model server understood the request and refused it.",
+            "Report it with the request id: the operator has to correct the backend's configuration.",
+        ),
+        ProblemCode(
+            "backend_protocol_error",
+            502,
+            "The model server answered nonsense",
+            "The model server's answer was malformed or ended before it was complete.",
+            "Send the request again.",
+            retryable=True,
+        ),
+        ProblemCode(
+            "output_invalid",
+            502,
+            "The model's answer is unusable",
+            "The model's answer broke the schema, also after it was asked to correct it.",
+            "Send the request again; if that doesn't help, the model is too small for the task.",
+            retryable=True,
+        ),
+        ProblemCode(
+            "output_truncated",
+            502,
+            "The model's answer is incomplete",
+            "The answer hit the cap on output tokens, and a part of it would be worse than none.",
+            "Send the text in smaller parts.",
+        ),
+        ProblemCode(
+            "backend_unavailable",
+            503,
+            "The model server is not available",
+            "The model server could not be reached, or broke down while it answered.",
+            "Send the request again after `Retry-After` seconds.",
+            retryable=True,
+        ),
+        ProblemCode(
+            "backend_busy",
+            503,
+            "The model server has no room",
+            "The queue in front of the model server is full, the request's deadline would pass in it, or the model "
+            "server itself refused for lack of room. Nothing was generated.",
+            "Send the request again after `Retry-After` seconds.",
+            retryable=True,
+        ),
+        ProblemCode(
+            "backend_timeout",
+            504,
+            "The model server was too slow",
+            "The model server did not answer within the backend's timeout.",
+            "Send the request again, with a shorter text if it happens again.",
+            retryable=True,
+        ),
+        ProblemCode(
+            "deadline_exceeded",
+            504,
+            "The deadline passed",
+            "The answer was not ready within `deadline_ms`, and its generation was stopped.",
+            "Send the request again with a larger `deadline_ms`, or a shorter text.",
+            retryable=True,
+        ),
+    )
+}

@@ -41,8 +41,9 @@ check: $(TOOLS) ## Lint, types, layers, and the tests that start nothing
 openapi: $(TOOLS) ## Write openapi.json
 	$(BIN)/python -m app.openapi > openapi.json
 
-contract: openapi ## Write all that is generated: openapi.json, docs/errors.md and docs/lint.md
+contract: openapi ## Write all that is generated: openapi.json and three pages of docs (errors, lint, control strings)
 	$(BIN)/python -m app.error_page > docs/errors.md
+	$(BIN)/python -m chains.backends.control_strings > docs/control-strings.md
 	$(BIN)/python -m chains.prompts.linting.findings > docs/lint.md
 
 bench: $(TOOLS) ## Measure rendering, linting, reloading, start-up and threads, one script after the other

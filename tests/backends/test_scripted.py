@@ -26,7 +26,8 @@ from chains.backends.configuration import (
     TellsSlots,
     Warms,
 )
-from chains.backends.scripted import Failure, ScriptedAnswer, ScriptedChatModel, ScriptedConfig
+from chains.backends.scripted import Failure, ScriptedAnswer, ScriptedConfig
+from chains.backends.scripted.chat_model import ScriptedChatModel
 from chains.errors import (
     BackendBusy,
     BackendError,

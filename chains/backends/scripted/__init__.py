@@ -33,21 +33,7 @@ An object is given as JSON, a text as it stands also where a schema is asked for
 frequency_penalty change nothing.
 """
 
-from typing import TYPE_CHECKING, Any
-
 from chains.backends.scripted.configuration import ScriptedConfig
 from chains.backends.scripted.script import Failure, ScriptedAnswer
 
-if TYPE_CHECKING:
-    from chains.backends.scripted.chat_model import ScriptedChatModel
-
-__all__ = ["Failure", "ScriptedAnswer", "ScriptedChatModel", "ScriptedConfig"]
-
-
-def __getattr__(name: str) -> Any:
-    """The chat model is imported where somebody asks for it: reading a configuration must not cost LangChain."""
-    if name == "ScriptedChatModel":
-        from chains.backends.scripted.chat_model import ScriptedChatModel
-
-        return ScriptedChatModel
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__all__ = ["Failure", "ScriptedAnswer", "ScriptedConfig"]

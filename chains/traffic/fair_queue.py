@@ -2,7 +2,8 @@
 
 Start-time fair queueing (Goyal, Vin and Cheng, 1996): a request's tag is the service time that its caller has been
 charged for, but no less than the tag of the last request that left the queue to be served. The lowest tag goes first,
-then the first come. So each caller that always has something waiting gets the same share, and nobody saves up a share
+then the first come. A request is charged by what it will probably take; what it took in the end is settled with its
+caller's next ones. So each caller that always has something waiting gets the same share, and nobody saves up a share
 that he doesn't use.
 """
 
@@ -54,7 +55,7 @@ class FairQueue(Generic[W]):
         self._debts: dict[str, float] = {}
         self._callers_by_count: dict[int, dict[str, None]] = {}
         self._largest = 0
-        self._now = 0.0
+        self._now = self._highest = 0.0
         self._arrivals = 0
         self._sweep_at = _SWEEP_AT
 
@@ -116,8 +117,9 @@ class FairQueue(Generic[W]):
         self._close_idle(waiter.caller, account)
 
     def start(self, caller: str, cost: float) -> None:
-        """Charge a request that runs without having waited."""
-        self._now = max(self._now, self._tag(caller))
+        """Charge a request that runs without having waited. Nobody was short of anything: old debts are forgotten."""
+        self._now = self._highest
+        self._debts.clear()
         self._charged(caller, cost).running += 1
 
     def finish(self, caller: str, cost: float, used: float) -> None:
@@ -126,6 +128,7 @@ class FairQueue(Generic[W]):
         account.running -= 1
         settled = min(account.ahead, max(0.0, used - cost))
         account.charged += used - cost - settled
+        self._highest = max(self._highest, account.charged)
         account.ahead = account.ahead - settled if account.running else 0.0
         self._close_idle(caller, account)
 
@@ -144,6 +147,7 @@ class FairQueue(Generic[W]):
             account.ahead += self._now - account.charged if account.running else 0.0
             account.charged = self._now
         account.charged += cost
+        self._highest = max(self._highest, account.charged)
         return account
 
     def _close_idle(self, caller: str, account: _Account[W]) -> None:

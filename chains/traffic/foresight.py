@@ -35,7 +35,7 @@ class Foresight:
 
     def _learn(self, request: Request, waited_s: float) -> None:
         # A wait of less than one answer says how far the running ones were, and little of the queue.
-        if request.predicted_wait >= request.cost:
+        if request.predicted_wait >= request.cost > 0:
             self._ratios.append(waited_s / request.predicted_wait)
             self.margin = min(max(*self._ratios, _LEAST), _MOST)
 

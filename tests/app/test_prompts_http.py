@@ -129,7 +129,7 @@ def test_a_prompt_is_rendered(
     response = http.post("/v1/prompts/summarize/render", json={"inputs": {"text": "T"}, **body}, headers=headers)
     rendered = response.json()
     assert rendered["messages"][0]["content"] == first
-    assert "tokens" not in rendered, "a script counts none"
+    assert rendered["tokens"] == sum(len(message["content"].split()) for message in rendered["messages"])
     identity = rendered["prompt"]
     assert (identity["name"], identity["version"], identity.get("label")) == ("summarize", version, label)
     words = f"prompt=summarize@{version} digest={identity['digest']} label={label or '-'}"

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from langchain_core.messages import AIMessage
 
 from chains.backends import configuration_class
-from chains.backends.scripted import ScriptedChatModel
+from chains.backends.scripted.chat_model import ScriptedChatModel
 from chains.ledger import Ledger, open_ledger
 from chains.terms import Terms, on_terms
 from chains.traffic.admission import Admission

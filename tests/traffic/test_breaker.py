@@ -19,7 +19,7 @@ from chains.errors import (
     OutputInvalid,
 )
 from chains.traffic.breaker import Breaker, BreakerState
-from chains.traffic.meter import Meter
+from tests.traffic.told import Told
 
 
 class Clock:
@@ -28,20 +28,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-class Told(Meter):
-    """What a breaker tells its meter."""
-
-    def __init__(self) -> None:
-        self.states: list[str] = []
-        self.refusals: list[str] = []
-
-    def breaker(self, backend: str, state: str) -> None:
-        self.states.append(state)
-
-    def refused(self, backend: str, reason: str) -> None:
-        self.refusals.append(reason)
 
 
 DOWN = BackendUnavailable("down", backend="gpu")
@@ -70,15 +56,19 @@ def ask_all(breaker: Breaker, *outcomes: BaseException | None) -> None:
             asyncio.run(ask(breaker, outcome))
 
 
+def state(breaker: Breaker) -> BreakerState:
+    return breaker.state
+
+
 def opened(clock: Callable[[], float]) -> Breaker:
     breaker = Breaker("gpu", threshold=2, clock=clock)
     ask_all(breaker, DOWN, DOWN)
-    assert breaker.state is BreakerState.OPEN
+    assert state(breaker) is BreakerState.OPEN
     return breaker
 
 
 @pytest.mark.parametrize(
-    ("outcomes", "state"),
+    ("outcomes", "expected"),
     [
         pytest.param([DOWN, SLOW, NONSENSE], BreakerState.OPEN, id="three failures of any sort"),
         pytest.param([DOWN, DOWN], BreakerState.CLOSED, id="too few"),
@@ -87,10 +77,10 @@ def opened(clock: Callable[[], float]) -> Breaker:
         pytest.param([BUSY] * 9, BreakerState.CLOSED, id="busy is no failure"),
     ],
 )
-def test_failures_in_a_row_open_it(outcomes: list[BaseException | None], state: BreakerState) -> None:
+def test_failures_in_a_row_open_it(outcomes: list[BaseException | None], expected: BreakerState) -> None:
     breaker = Breaker("gpu", threshold=3, clock=Clock())
     ask_all(breaker, *outcomes)
-    assert breaker.state is state
+    assert state(breaker) is expected
 
 
 @pytest.mark.parametrize("outcome", NEUTRAL)
@@ -98,14 +88,14 @@ def test_what_says_nothing_of_the_backend_neither_opens_nor_closes(outcome: Base
     clock = Clock()
     breaker = Breaker("gpu", threshold=2, clock=clock)
     ask_all(breaker, *[outcome] * 5)
-    assert breaker.state is BreakerState.CLOSED
+    assert state(breaker) is BreakerState.CLOSED
     ask_all(breaker, DOWN, outcome, DOWN)
-    assert breaker.state is BreakerState.OPEN
+    assert state(breaker) is BreakerState.OPEN
     clock.now = 1.0
     ask_all(breaker, outcome)
-    assert breaker.state is BreakerState.HALF_OPEN
+    assert state(breaker) is BreakerState.HALF_OPEN
     ask_all(breaker, None)  # the probe's place was free again
-    assert breaker.state is BreakerState.CLOSED
+    assert state(breaker) is BreakerState.CLOSED
 
 
 def test_while_open_requests_are_refused_without_being_sent() -> None:
@@ -126,7 +116,7 @@ def test_half_open_lets_one_request_through() -> None:
     clock = Clock()
     breaker = opened(clock)
     clock.now = 1.0
-    assert breaker.state is BreakerState.HALF_OPEN
+    assert state(breaker) is BreakerState.HALF_OPEN
     breaker.check()  # whoever asks before the queue takes nobody's place
 
     async def probing() -> None:
@@ -137,7 +127,7 @@ def test_half_open_lets_one_request_through() -> None:
                 await ask(breaker)
 
     asyncio.run(probing())
-    assert breaker.state is BreakerState.CLOSED
+    assert state(breaker) is BreakerState.CLOSED
     breaker.check()
 
 
@@ -151,7 +141,7 @@ def test_the_cooldown_doubles_up_to_the_longest_and_begins_anew_after_a_success(
             breaker.check()
         assert caught.value.retry_after_s is not None
         clock.now += caught.value.retry_after_s
-        assert breaker.state is BreakerState.HALF_OPEN
+        assert state(breaker) is BreakerState.HALF_OPEN
         return caught.value.retry_after_s
 
     for most in (1, 2, 4, 6, 6):
@@ -169,25 +159,25 @@ def test_what_began_before_it_opened_no_longer_counts() -> None:
             for _ in range(2):
                 with suppress(BackendError):
                     await ask(breaker, DOWN)
-        assert breaker.state is BreakerState.OPEN  # an old answer says nothing of new requests
+        assert state(breaker) is BreakerState.OPEN  # an old answer says nothing of new requests
         clock.now = 1.0
         late = breaker.guard()
         with suppress(BackendError):
             async with late:  # the probe
                 raise DOWN
-        assert breaker.state is BreakerState.OPEN
+        assert state(breaker) is BreakerState.OPEN
 
     asyncio.run(overlapping())
 
 
 def test_the_meter_is_told() -> None:
     clock, told = Clock(), Told()
-    breaker = Breaker("gpu", threshold=1, clock=clock, meter=told)
+    breaker = Breaker("gpu", threshold=1, clock=clock, meter=told.meter)
     ask_all(breaker, DOWN, None)
     clock.now = 1.0
     ask_all(breaker, None)
-    assert told.states == ["closed", "open", "half_open", "closed"]
-    assert told.refusals == ["breaker_open"]
+    assert told.of("breaker") == ["closed", "open", "half_open", "closed"]
+    assert told.of("refused") == ["breaker_open"]
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -200,7 +190,7 @@ def test_no_interleaving_leaves_it_stuck(seed: int) -> None:
     async def request() -> None:
         nonlocal asking
         async with breaker.guard():
-            half_open = breaker.state is BreakerState.HALF_OPEN
+            half_open = state(breaker) is BreakerState.HALF_OPEN
             if half_open:
                 next(probes)
                 asking += 1
@@ -229,4 +219,4 @@ def test_no_interleaving_leaves_it_stuck(seed: int) -> None:
 
     asyncio.run(storm())
     assert next(probes) > 0
-    assert breaker.state is BreakerState.CLOSED
+    assert state(breaker) is BreakerState.CLOSED

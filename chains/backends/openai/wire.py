@@ -51,7 +51,8 @@ def request_options(options: CallOptions, *, strict_schema: bool) -> dict[str, A
         schema = {"name": "answer", "schema": _neutral(options.schema), "strict": strict_schema}
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
     if options.logprobs:
-        body |= {"logprobs": True, "top_logprobs": options.top_logprobs}
+        # llama-server takes 0 for no logprobs at all.
+        body |= {"logprobs": True, "top_logprobs": max(options.top_logprobs, 1)}
     return body
 
 

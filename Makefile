@@ -3,7 +3,7 @@
 SHELL := /bin/bash -o pipefail
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help serve demo test unit soak check openapi contract bench lock clean
+.PHONY: help serve demo test unit soak conformance check openapi contract bench lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 TOOLS := $(VENV)/.tools
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 serve: $(READY) ## Start the service on the embedded model, port 8080 (ARGS="--port 9000")
 	@exec $(BIN)/copydesk serve $(ARGS)
@@ -28,6 +28,13 @@ unit: $(TOOLS) ## Run the tests that start no real model, browser or JVM
 
 soak: $(TOOLS) ## Run the long tests
 	@$(BIN)/python -m pytest -m soak $(ARGS)
+
+conformance: $(TOOLS) ## Check every kind of backend by one table (OLLAMA_HOST= or OPENAI_BASE_URL= OPENAI_API_KEY=: a live server)
+	@$(if $(LIVE),CONFORMANCE=live) $(BIN)/python -m pytest tests/backends/test_conformance.py \
+		$(if $(LIVE),,tests/backends/test_conformance_faults.py) $(ARGS)
+	@$(BIN)/python -m tests.backends.conformance.cannot
+
+LIVE = $(OLLAMA_HOST)$(OPENAI_BASE_URL)
 
 check: $(TOOLS) ## Lint, types, layers, and the tests that start nothing
 	$(BIN)/ruff check .

@@ -160,6 +160,9 @@ class StreamedChatModel(BaseChatModel):
         async with aclosing(_in_time(self._chunks(messages, options), self.timeouts, self.backend)) as chunks:
             async for chunk in chunks:
                 finish = chunk.response_metadata.get("finish_reason", finish)
+                if (name := chunk.response_metadata.get("model_name", "")).startswith("/"):
+                    # llama-server names its model by its path, which is no business of a caller's.
+                    chunk.response_metadata["model_name"] = name.rpartition("/")[2]
                 yield chunk
         if finish not in _FINISHED:
             raise BackendProtocolError("the answer ended before it was complete", backend=self.backend)

@@ -47,7 +47,9 @@ def on(kind: str, situation: Situation, work: Callable[[Serving], Awaitable[None
         async with RIGS[kind](situation) as serving:
             await work(serving)
             await until(lambda: serving.running() == 0)
-        left = asyncio.all_tasks() - {asyncio.current_task()}
+        if left := asyncio.all_tasks() - {asyncio.current_task()}:
+            # LangChain leaves it to the event loop to close what is inside its own stream.
+            _, left = await asyncio.wait(left, timeout=CLOSED_S)
         assert not left, left
 
     asyncio.run(whole())
@@ -158,9 +160,3 @@ def test_no_fault_leaves_a_connection_or_a_task(kind: str) -> None:
 
 def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
-
-
-def test_every_hole_in_the_table_is_one() -> None:
-    assert sorted(CANNOT) == KINDS
-    for holes in CANNOT.values():
-        assert all(hole.reason for hole in holes.values())

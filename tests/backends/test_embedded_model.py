@@ -13,6 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
+from chains.backends.configuration import ServerState
 from chains.backends.embedded.chat_model import EmbeddedChatModel
 from chains.errors import BackendTimeout, ContextExceeded
 from tests.backends.control_tokens import CONTROL_STRINGS
@@ -349,3 +350,28 @@ def test_it_serves_one_event_loop_after_another(embedded_model: EmbeddedChatMode
 
     assert asyncio.run(unclosed()) == asyncio.run(unclosed())
     using(embedded_model, lambda model: model.probe())
+
+
+def test_the_process_tells_what_it_is(embedded_model: EmbeddedChatModel) -> None:
+    async def work(model: EmbeddedChatModel) -> tuple[ServerState, int | None]:
+        return await model.inspect(), await model.server_slots()
+
+    state, slots = using(embedded_model, work)
+    assert state.server.startswith("llama.cpp ")
+    assert (state.context_tokens, state.loaded, state.missing, slots) == (2048, True, None, 2)
+
+
+def test_logprobs_of_a_text_up_to_its_stop_string(embedded_model: EmbeddedChatModel) -> None:
+    """Tokens whose text was held back, as it might have begun the stop string, keep their logprobs."""
+    whole = ask(embedded_model, "Describe a lighthouse.", logprobs=True)
+    words = str(whole.text).split(" ")
+    near = f" {words[3]} {words[4]} Zebra"
+    held = ask(embedded_model, "Describe a lighthouse.", logprobs=True, stop=[near])
+    assert held.text == whole.text
+    told, expected = held.response_metadata["logprobs"], whole.response_metadata["logprobs"]
+    assert "".join(token["token"] for token in told) == held.text
+    assert len(told) == len(expected)
+    assert [token["logprob"] for token in told] == pytest.approx([token["logprob"] for token in expected], abs=0.02)
+    stopped = ask(embedded_model, "Describe a lighthouse.", logprobs=True, stop=[f" {words[3]} {words[4]}"])
+    assert "".join(token["token"] for token in stopped.response_metadata["logprobs"]) == stopped.text
+    assert stopped.text == " ".join(words[:3])

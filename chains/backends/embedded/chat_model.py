@@ -7,7 +7,7 @@ from typing import Any
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from pydantic import PrivateAttr
 
-from chains.backends.configuration import ContinuationScore
+from chains.backends.configuration import ContinuationScore, ServerState
 from chains.backends.embedded.connection import Connection
 from chains.backends.embedded.scoring import scores
 from chains.backends.embedded.template import placeholders, split_skeleton
@@ -29,7 +29,10 @@ _COUNT_S = 5.0
 
 
 class EmbeddedChatModel(StreamedChatModel):
-    """A chat model over a running ModelServer. `response_metadata` also holds llama.cpp's `timings`."""
+    """A chat model over a running ModelServer. `response_metadata` also holds llama.cpp's `timings`.
+
+    A character that is several tokens has the logprob of its last one: llama.cpp reports no other.
+    """
 
     socket: Path | None
     context_size: int
@@ -47,11 +50,22 @@ class EmbeddedChatModel(StreamedChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {**super()._identifying_params, "context_tokens": self.context_size}
+        return {**super()._identifying_params, "socket": str(self.socket), "context_tokens": self.context_size}
 
     async def probe(self) -> None:
         """Raises BackendUnavailable where the model server doesn't answer that it is well."""
         await self._connection.probe()
+
+    async def inspect(self) -> ServerState:
+        """What the model's process says of itself. Raises BackendError."""
+        async with self._connection.translated():
+            found = await self._connection.properties()
+            server, context = f"llama.cpp {found['build_info']}", int(found["default_generation_settings"]["n_ctx"])
+        return ServerState(server, self.model_name, min(context, self.context_size), loaded=True)
+
+    async def server_slots(self) -> int | None:
+        async with self._connection.translated():
+            return int((await self._connection.properties())["total_slots"])
 
     async def count_tokens(self, messages: list[BaseMessage]) -> int:
         """The tokens that the model would read, the chat template's among them.

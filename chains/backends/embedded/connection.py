@@ -42,6 +42,16 @@ class Connection:
             raise self._unavailable("the model process does not answer", error) from error
         raise self._unavailable(f"the model process answers {response.status}", None)
 
+    async def properties(self) -> dict[str, Any]:
+        """What the server says of itself at /props. Raises BackendError."""
+        async with self.within(_PROBE_S, "answer"), self.translated():
+            async with self._http().get("http://model/props") as response:
+                raw = await response.read()
+            if response.status != 200:
+                raise refusal(self._backend, response.status, raw)
+            found: dict[str, Any] = json.loads(raw)
+            return found
+
     async def ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """The answer to a question that costs nothing, so it is asked again until a dead process is back."""
         patience = asyncio.get_running_loop().time() + self._connect_s

@@ -11,8 +11,8 @@ __all__ = ["CANNOT", "Cannot"]
 
 @dataclass(frozen=True, slots=True)
 class Cannot:
-    """`raises` is the error for whoever asks for it all the same; None for a situation that the kind never meets, and
-    for an ability whose protocol the kind's chat model doesn't have."""
+    """`raises` is the error for whoever asks for it all the same. It is None where nobody can: for a situation that
+    the kind never meets, and for an ability whose protocol its chat model doesn't have."""
 
     reason: str
     raises: type[Exception] | None = None
@@ -47,6 +47,7 @@ CANNOT: Mapping[str, Mapping[str, Cannot]] = {
         "Pulls": _NO_PULL,
     },
     "ollama": {
+        "many_alternatives": Cannot("the server reports at most 20 alternatives beside a token", ValueError),
         "ScoresContinuations": _NO_SCORES,
         "CountsTokens": _NO_TOKENIZER,
         "TellsSlots": _NO_SLOTS,
@@ -64,6 +65,7 @@ CANNOT: Mapping[str, Mapping[str, Cannot]] = {
         "connect_timeout": _NO_SERVER,
         "wrong_content_type": _NO_SERVER,
         "repeat_guard": _NO_SERVER,
+        "control_strings": Cannot("it has no tokenizer, so no text is a control token"),
         "Closes": Cannot("it holds no connection"),
         "Pulls": _NO_PULL,
     },

@@ -13,7 +13,7 @@ from langchain_core.language_models import BaseChatModel
 
 from chains.backends import configuration_class
 from chains.backends.configuration import Closes
-from chains.backends.scripted import ScriptedChatModel
+from chains.backends.scripted.chat_model import ScriptedChatModel
 from tests.backends.conformance.embedded_server import EmbeddedServer
 from tests.backends.conformance.situations import TOO_LONG, Door, Situation
 from tests.backends.ollama_server import Canned, Fault, canned_server

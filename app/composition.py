@@ -35,9 +35,10 @@ def build_lanes(settings: Settings, names: Collection[str], meter: Meter = SILEN
                 queue_timeout_s=backend.queue_timeout_s,
                 meter=meter,
             ),
-            Breaker(name),
+            Breaker(name, meter=meter),
             retries=backend.retries,
             cache=AnswerCache(settings.cache.max_bytes, settings.cache.ttl_s),
+            meter=meter,
         )
     return lanes
 

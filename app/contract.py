@@ -76,7 +76,8 @@ class Health(BaseModel):
 class BackendState(BaseModel):
     name: str
     ready: bool
-    code: str | None = Field(default=None, description="The error of the last probe.")
+    warming: bool | None = Field(default=None, description="Present and true while its model is being loaded.")
+    code: str | None = Field(default=None, description="The error of the last probe, or of loading the model.")
 
 
 class PromptState(BaseModel):

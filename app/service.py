@@ -11,10 +11,13 @@ from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from app.backend_watch import BackendWatch
+from app.backends import backend_router
 from app.composition import build_runner
 from app.gate import Gate
+from app.metrics import Metrics, metrics_router
 from app.openapi import describe
-from app.operations import Probe, operations_router
+from app.operations import operations_router
 from app.problems import ProblemError, note_failure, problem_of_exception, problem_response
 from app.prompts import prompt_router
 from app.reload import PromptReloader
@@ -32,14 +35,15 @@ def create_app(settings: Settings) -> FastAPI:
 
     Raises ConfigurationError, PromptSetError or PromptError where it could not serve.
     """
-    runner = build_runner(settings)
+    metrics = Metrics()
+    runner = build_runner(settings, metrics)
     reloader = PromptReloader(runner)
-    probe = Probe(runner, reloader)
+    watch = BackendWatch(runner, settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await probe.look()
-        running = [asyncio.create_task(probe.run())]
+        await watch.look()
+        running = [asyncio.create_task(watch.run())]
         if settings.prompts.reload:
             running.append(asyncio.create_task(reloader.run()))
         yield
@@ -57,9 +61,11 @@ def create_app(settings: Settings) -> FastAPI:
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
     )
     app.include_router(task_router(runner))
-    app.include_router(stream_router(runner))
+    app.include_router(stream_router(runner, metrics))
     app.include_router(prompt_router(runner, reloader))
-    app.include_router(operations_router(probe))
+    app.include_router(backend_router(runner, watch, settings))
+    app.include_router(operations_router(runner, watch, reloader))
+    app.include_router(metrics_router(metrics))
     app.add_middleware(Gate, server=settings.server)
     _handle_errors(app, runner)
     describe(app)

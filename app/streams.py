@@ -16,6 +16,7 @@ from fastapi.sse import format_sse_event
 from starlette.responses import Response, StreamingResponse
 
 from app.contract import Delta, response_model, to_response
+from app.metrics import Metrics
 from app.problems import REFUSALS, note_failure, problem_for
 from app.strict_json import StrictJsonRoute
 from app.tasks import CLIENT_GONE, outcome_words, unless_gone
@@ -29,14 +30,14 @@ _MEDIA_TYPE = "text/event-stream"
 _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
-def stream_router(runner: Runner) -> APIRouter:
+def stream_router(runner: Runner, metrics: Metrics) -> APIRouter:
     """One operation for each task that can stream."""
     router = APIRouter(prefix="/v1", tags=["streams"], route_class=StrictJsonRoute)
     for task in runner.tasks.values():
         if task.stream is not None:
             router.add_api_route(
                 f"/{task.name}/stream",
-                _operation(task, runner),
+                _operation(task, runner, metrics),
                 methods=["POST"],
                 operation_id=f"{task.name}Stream",
                 summary=f"{task.summary}, and get it while it is written",
@@ -55,7 +56,7 @@ def _events_described(task: Task[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _operation(task: Task[Any, Any], runner: Runner) -> Callable[..., Awaitable[Response]]:
+def _operation(task: Task[Any, Any], runner: Runner, metrics: Metrics) -> Callable[..., Awaitable[Response]]:
     async def operation(request: Request, body: Any) -> Response:
         items = runner.stream(task.name, body, caller=request.scope["state"]["caller"].key_id)
         try:
@@ -66,16 +67,27 @@ def _operation(task: Task[Any, Any], runner: Runner) -> Callable[..., Awaitable[
         if first is None:
             await items.aclose()
             return Response(status_code=CLIENT_GONE)
-        return StreamingResponse(_events(request, task, first, items), media_type=_MEDIA_TYPE, headers=_HEADERS)
+        events = _counted(_events(request, task, first, items), metrics)
+        return StreamingResponse(events, media_type=_MEDIA_TYPE, headers=_HEADERS)
 
     # FastAPI reads the body's type from here; the closure's own annotation cannot name it.
     operation.__annotations__["body"] = task.input
     return operation
 
 
+async def _counted(events: AsyncGenerator[bytes, None], metrics: Metrics) -> AsyncIterator[bytes]:
+    metrics.streams(+1)
+    try:
+        async with aclosing(events):
+            async for event in events:
+                yield event
+    finally:
+        metrics.streams(-1)
+
+
 async def _events(
     request: Request, task: Task[Any, Any], first: StreamItem, items: AsyncGenerator[StreamItem, None]
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes, None]:
     state = request.scope["state"]
     numbers = count(1)
     state["outcome"] = " code=caller_gone"

@@ -13,6 +13,8 @@ from chains.errors import BackendError, ConfigurationError, DeadlineExceeded
 from chains.ledger import Ledger
 from chains.result import Attempt
 from chains.task import TaskInput
+from chains.terms import current_terms
+from chains.traffic.lane import Lane
 from chains.traffic.sharing import Generation
 
 __all__ = ["DEFAULT_ROUTE", "Leg", "along", "checked_routes", "in_own_task", "streamed_along", "until"]
@@ -27,9 +29,13 @@ DEFAULT_ROUTE = "default"
 class Leg:
     """One backend of a route, with the task's chains composed for it."""
 
-    backend: str
+    lane: Lane
     chain: Runnable[Any, Any]
     stream: Callable[[Any], AsyncGenerator[Any, None]] | None
+
+    @property
+    def backend(self) -> str:
+        return self.lane.backend
 
 
 async def along(legs: Sequence[Leg], request: TaskInput, ledger: Ledger) -> tuple[Any, str]:
@@ -66,6 +72,7 @@ def _note(error: BackendError, leg: Leg, ledger: Ledger, start: float) -> None:
     """Enter the failure that lets the next backend try; raise one that another try can't mend."""
     if not error.retryable:
         raise error
+    leg.lane.meter.fell_back(leg.backend, current_terms().task, error.code)
     ledger.attempts.append(Attempt(leg.backend, error.code, round((time.perf_counter() - start) * 1000)))
 
 

@@ -9,13 +9,11 @@ from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 
-from chains.backends.configuration import Closes, CountsTokens, Probes
+from chains.backends.configuration import Closes, CountsTokens
 from chains.errors import (
     BackendError,
-    CopydeskError,
     FieldError,
     InvalidInput,
     PromptRenderError,
@@ -112,8 +110,9 @@ class Runner:
 
     def _compose(self, name: str, prompt: PromptVersion, backend: str) -> Leg:
         task = self.tasks[name]
-        parts = Parts(prompt, self.backends[backend], call_keywords(prompt.parameters))
-        return Leg(backend, task.compose(parts), task.stream(parts) if task.stream else None)
+        lane = self.backends[backend]
+        parts = Parts(prompt, lane, call_keywords(prompt.parameters))
+        return Leg(lane, task.compose(parts), task.stream(parts) if task.stream else None)
 
     def task(self, name: str) -> Task[Any, Any]:
         """Raises UnknownTask, which lists the tasks that exist."""
@@ -227,11 +226,6 @@ class Runner:
                     _log.warning("a prompt's tokens could not be counted: %s", error)
         return None
 
-    async def probe(self) -> dict[str, CopydeskError | None]:
-        """Ask every backend whether it is usable; its error, or None. No model is asked anything."""
-        errors = await asyncio.gather(*(_probe(lane.model) for lane in self.backends.values()))
-        return dict(zip(self.backends, errors, strict=True))
-
     async def aclose(self) -> None:
         """Cancel what still runs and close the backends' connections."""
         for lane in self.backends.values():
@@ -273,15 +267,6 @@ def _rendered(prompt: PromptVersion, inputs: Mapping[str, Any], folder: Path) ->
 def _identity(selection: Selection) -> PromptIdentity:
     prompt = selection.prompt
     return PromptIdentity(prompt.name, prompt.version, prompt.digest, selection.label)
-
-
-async def _probe(backend: BaseChatModel) -> CopydeskError | None:
-    try:
-        if isinstance(backend, Probes):
-            await backend.probe()
-    except CopydeskError as error:
-        return error
-    return None
 
 
 def call_keywords(parameters: ModelParameters) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """`copydesk serve`: the HTTP service."""
 
 import logging
+import os
 import signal
 import socket
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -66,6 +68,8 @@ def _run(settings: Settings, listener: socket.socket) -> None:
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
+    from app.metrics import FOLDER_VARIABLE
+
     # h11 and not httptools: the JDK's HttpClient asks for an upgrade to HTTP/2 with its first POST, and
     # httptools then drops the body.
     options = uvicorn.Config(
@@ -85,7 +89,10 @@ def _run(settings: Settings, listener: socket.socket) -> None:
     _log.info("serving on %s (try %s/docs; Ctrl-C stops)", address, address)
     if settings.server.workers == 1:
         uvicorn.Server(options).run(sockets=[listener])
-    else:
+        return
+    with tempfile.TemporaryDirectory(prefix="copydesk-metrics-") as folder:
+        # Only for the workers, which read it when they begin: this process counts nothing.
+        os.environ[FOLDER_VARIABLE] = folder
         Multiprocess(options, sockets=[listener]).run()
 
 

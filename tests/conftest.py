@@ -66,8 +66,10 @@ class Service:
 
 
 @contextmanager
-def serving(*arguments: str, folder: Path = ROOT, environment: dict[str, str] | None = None) -> Iterator[Service]:
-    """Start the service on a free port and wait until it is ready."""
+def serving(
+    *arguments: str, folder: Path = ROOT, environment: dict[str, str] | None = None, wait: bool = True
+) -> Iterator[Service]:
+    """Start the service on a free port, and wait until it is ready unless told not to."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("COPYDESK_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "cli.main", "serve", "--port", "0", *arguments],
@@ -80,7 +82,8 @@ def serving(*arguments: str, folder: Path = ROOT, environment: dict[str, str] | 
     listener = threading.Thread(target=_listen, args=(service,))
     listener.start()
     try:
-        _wait_until_ready(service)
+        if wait:
+            _wait_until_ready(service)
         yield service
     finally:
         service.stop()

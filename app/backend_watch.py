@@ -1,0 +1,131 @@
+"""Which backends are usable: known from a background probe, so that no request for it ever reaches a server."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from app.settings import Settings
+from chains.backends.configuration import ChecksContext, Probes, TellsSlots, Warms
+from chains.errors import CopydeskError
+from chains.runner import Runner
+from chains.traffic.lane import Lane
+
+__all__ = ["BackendWatch", "Usability"]
+
+_log = logging.getLogger("copydesk.readiness")
+PROBE_INTERVAL_S = 10.0
+
+
+@dataclass(slots=True)
+class Usability:
+    """What is known of one backend.
+
+    error           the last probe's, or that of loading its model
+    is_known        whether it was probed at all
+    is_warm         whether its model is loaded, where that can be asked for
+    context_tokens  prompt and answer together, where the server or the configuration tells
+    """
+
+    error: CopydeskError | None = None
+    is_known: bool = False
+    is_warm: bool = False
+    context_tokens: int | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        return self.is_known and self.is_warm and self.error is None
+
+
+class BackendWatch:
+    """Probes every backend, has its model loaded, and fits the slots to what its server tells."""
+
+    def __init__(self, runner: Runner, settings: Settings) -> None:
+        self.states = {name: Usability() for name in runner.backends}
+        self._runner = runner
+        self._settings = settings
+        self._warming: dict[str, asyncio.Task[None]] = {}
+
+    def is_warming(self, name: str) -> bool:
+        return name in self._warming
+
+    async def run(self) -> None:
+        """Look every PROBE_INTERVAL_S, until cancelled. Changes of state are logged."""
+        try:
+            while True:
+                await asyncio.sleep(PROBE_INTERVAL_S)
+                await self.look()
+        finally:
+            for task in self._warming.values():
+                task.cancel()
+            await asyncio.gather(*self._warming.values(), return_exceptions=True)
+
+    async def look(self) -> None:
+        """Probe every backend once; a model that isn't loaded begins to load, and nobody waits for it here."""
+        await asyncio.gather(*(self._look_at(name, lane) for name, lane in self._runner.backends.items()))
+
+    async def _look_at(self, name: str, lane: Lane) -> None:
+        state = self.states[name]
+        error = await _probed(lane)
+        if error is not None:
+            # Whatever comes back may have lost its model.
+            state.is_warm = False
+            self._note(name, error)
+        elif state.is_warm or not isinstance(lane.model, Warms):
+            state.is_warm = True
+            self._note(name, None)
+            await self._ask_for_facts(name, lane)
+        elif name not in self._warming:
+            self._warming[name] = task = asyncio.create_task(self._warm(name, lane, lane.model))
+            task.add_done_callback(lambda _: self._warming.pop(name, None))
+        state.is_known = True
+
+    async def _warm(self, name: str, lane: Lane, model: Warms) -> None:
+        start = asyncio.get_running_loop().time()
+        try:
+            await model.warm()
+        except CopydeskError as error:
+            self._note(name, error)
+            return
+        seconds = asyncio.get_running_loop().time() - start
+        if seconds > 1:
+            _log.info("backend %r: its model was loaded in %.1f s", name, seconds)
+        self.states[name].is_warm = True
+        self._note(name, None)
+        await self._ask_for_facts(name, lane)
+
+    def _note(self, name: str, error: CopydeskError | None) -> None:
+        state = self.states[name]
+        before, state.error = state.error, error
+        if error is not None and (before is None or before.code != error.code):
+            _log.warning("not usable: %s", error)
+        elif error is None and before is not None:
+            _log.info("backend %r is usable again", name)
+
+    async def _ask_for_facts(self, name: str, lane: Lane) -> None:
+        try:
+            if isinstance(lane.model, ChecksContext):
+                self.states[name].context_tokens = await lane.model.context_tokens()
+            if isinstance(lane.model, TellsSlots):
+                self._fit_slots(name, lane, await lane.model.server_slots())
+        except CopydeskError as error:
+            _log.warning("backend %r doesn't say what it is: %s", name, error)
+
+    def _fit_slots(self, name: str, lane: Lane, told: int | None) -> None:
+        """More at once than the server works on would wait there, where neither fairness nor deadlines count."""
+        configured, workers = self._settings.backends[name].concurrency, self._settings.server.workers
+        slots = max(1, min(configured, told or configured) // workers)
+        if slots != lane.admission.slots:
+            _log.warning(
+                "backend %r: its server has %s slots and concurrency is %d: this worker uses %d",
+                *(name, told, configured, slots),
+            )
+            lane.admission.resize(slots)
+
+
+async def _probed(lane: Lane) -> CopydeskError | None:
+    try:
+        if isinstance(lane.model, Probes):
+            await lane.model.probe()
+    except CopydeskError as error:
+        return error
+    return None

@@ -1,0 +1,190 @@
+"""Readiness, the list of backends and the metrics, over real sockets: what an operator sees."""
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import yaml
+
+from tests.backends.ollama_server import Canned, OllamaServer, canned_server
+from tests.conftest import Service, serving, wait_until
+
+pytestmark = pytest.mark.e2e
+
+ANSWERS = [
+    {"when": "breaks down", "fail": "unavailable", "fail_after": 0, "answer": "x"},
+    {"when": "slowly", "answer": "one two three", "delay_ms": 300},
+    {"answer": "one two three"},
+]
+
+
+def configured(folder: Path, backends: dict[str, Any], **sections: Any) -> Path:
+    path = folder / "copydesk.yaml"
+    path.write_text(yaml.safe_dump({"backends": backends, **sections}))
+    return path
+
+
+def value(client: httpx.Client, metric: str) -> float:
+    """The value of the metric with just these labels; 0 where it isn't there."""
+    text = client.get("/metrics").text
+    found = re.search(rf"^{re.escape(metric)} (\S+)$", text, re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    backends = {
+        "first": {"kind": "scripted", "answers": ANSWERS, "concurrency": 1, "max_queue": 1, "retries": 1},
+        "second": {"kind": "scripted", "answers": [{"answer": "second"}], "slots": 2},
+    }
+    routes = {"default": ["first"], "rewrite": ["first", "second"]}
+    cache = {"tasks": ["generate"]}
+    path = configured(tmp_path_factory.mktemp("operations"), backends, routes=routes, cache=cache)
+    with serving("--config", str(path)) as running:
+        yield running
+
+
+@pytest.fixture
+def client(service: Service) -> Iterator[httpx.Client]:
+    with service.client() as found:
+        assert found.post("/v1/summarize", json={"text": "x"}).status_code == 200
+        yield found
+
+
+def test_the_list_of_backends(client: httpx.Client) -> None:
+    first, second = client.get("/v1/backends").json()["backends"]
+    assert first == {
+        "name": "first",
+        "kind": "scripted",
+        "model": "script",
+        "ready": True,
+        "warming": False,
+        "breaker": "closed",
+        "slots": 1,
+        "slots_in_use": 0,
+        "queue_length": 0,
+        "capabilities": ["counts_tokens", "scores_continuations"],
+        "tasks": ["classify", "extract", "generate", "rewrite", "summarize"],
+    }
+    # Its server works on two at once, though the configuration allows sixteen.
+    assert (second["name"], second["slots"], second["tasks"]) == ("second", 2, ["rewrite"])
+
+
+def test_the_queue_is_seen_while_it_lasts(client: httpx.Client) -> None:
+    def ask(number: int) -> int:
+        body = {"text": f"slowly {number}"}
+        return client.post("/v1/summarize", json=body).status_code
+
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(ask, number) for number in range(3)]
+        assert wait_until(lambda: value(client, 'copydesk_backend_queue_length{backend="first"}') == 1)
+        assert value(client, 'copydesk_backend_slots_in_use{backend="first"}') == 1
+        first = client.get("/v1/backends").json()["backends"][0]
+        assert (first["slots_in_use"], first["queue_length"]) == (1, 1)
+        assert sorted(future.result() for future in asked) == [200, 200, 503]
+    assert value(client, 'copydesk_backend_refusals_total{backend="first",reason="queue_full"}') == 1
+    assert value(client, 'copydesk_backend_queue_length{backend="first"}') == 0
+    assert value(client, 'copydesk_backend_slots_in_use{backend="first"}') == 0
+    assert value(client, 'copydesk_backend_queue_wait_seconds_bucket{backend="first",le="0.1"}') >= 2
+    assert value(client, 'copydesk_backend_queue_wait_seconds_count{backend="first"}') >= 3
+
+
+def test_failures_retries_and_fallbacks_are_counted(client: httpx.Client) -> None:
+    assert client.post("/v1/rewrite", json={"text": "breaks down", "style": "formal"}).status_code == 200
+    outcome = (
+        'copydesk_backend_calls_total{backend="first",code="backend_unavailable",priority="normal",task="rewrite"}'
+    )
+    assert value(client, outcome) == 2
+    assert value(client, 'copydesk_backend_retries_total{backend="first",code="backend_unavailable"}') == 1
+    fell_back = 'copydesk_backend_fallbacks_total{backend="first",code="backend_unavailable",task="rewrite"}'
+    assert value(client, fell_back) == 1
+    assert value(client, 'copydesk_answers_total{backend="second",cache="miss",task="rewrite"}') == 1
+
+
+def test_kept_answers_and_tokens_are_counted(client: httpx.Client) -> None:
+    caches = [client.post("/v1/generate", json={"instruction": "x"}).json()["meta"]["cache"] for _ in range(3)]
+    assert caches == ["miss", "hit", "hit"]
+    fresh = client.post("/v1/generate", json={"instruction": "x", "bypass_cache": True}).json()["meta"]
+    assert (fresh["cache"], fresh["usage"]["output_tokens"]) == ("miss", 3)
+    assert value(client, 'copydesk_answers_total{backend="first",cache="hit",task="generate"}') == 2
+    assert value(client, 'copydesk_answers_total{backend="first",cache="miss",task="generate"}') == 2
+    assert value(client, 'copydesk_tokens_total{backend="first",kind="output",task="generate"}') == 6
+
+
+def test_streams_are_counted_while_they_are_open(client: httpx.Client) -> None:
+    with client.stream("POST", "/v1/summarize/stream", json={"text": "x"}) as response:
+        response.read()
+    assert wait_until(lambda: value(client, "copydesk_streams_open") == 0)
+    assert value(client, 'copydesk_backend_first_token_seconds_count{backend="first",task="summarize"}') >= 1
+
+
+def test_no_text_of_a_caller_is_in_the_metrics(client: httpx.Client) -> None:
+    client.post("/v1/summarize", json={"text": "Zanzibar", "session": "Xanadu", "backend": "Yggdrasil"})
+    client.post("/v1/Zanzibar", json={"text": "Zanzibar"})
+    response = client.get("/metrics")
+    assert response.headers["content-type"].startswith("text/plain")
+    assert not re.search("Zanzibar|Xanadu|Yggdrasil", response.text)
+
+
+def test_the_metrics_of_two_workers_are_summed(tmp_path: Path) -> None:
+    path = configured(tmp_path, {"only": {"kind": "scripted", "answers": ANSWERS, "concurrency": 5}})
+    with serving("--config", str(path), "--workers", "2") as running:
+        for _ in range(12):
+            with running.client() as once:  # a connection each, so that both workers have their share
+                assert once.post("/v1/summarize", json={"text": "x"}).status_code == 200
+        with running.client() as client:
+            assert value(client, 'copydesk_answers_total{backend="only",cache="miss",task="summarize"}') == 12
+            assert value(client, 'copydesk_backend_slots{backend="only"}') == 4  # two for each worker
+        assert running.stop() == 0
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(url + "/healthz", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@contextmanager
+def serving_soon(path: Path) -> Iterator[httpx.Client]:
+    """The service from the moment when it answers, ready or not."""
+    with serving("--config", str(path), wait=False) as service:
+        assert wait_until(lambda: service.url and answers(service.url), 30), service.log
+        with service.client() as client:
+            yield client
+
+
+def gpu(upstream: OllamaServer, **settings: Any) -> dict[str, Any]:
+    return {"gpu": {"kind": "ollama", "base_url": upstream.base_url, "model": upstream.model_name, **settings}}
+
+
+def test_a_backend_is_ready_when_its_model_is_loaded(tmp_path: Path) -> None:
+    with canned_server(Canned(), load_s=1.5) as upstream, serving_soon(configured(tmp_path, gpu(upstream))) as client:
+        assert wait_until(lambda: client.get("/readyz").json()["backends"][0].get("warming") is True)
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/v1/backends").json()["backends"][0]["warming"] is True
+        assert wait_until(lambda: client.get("/readyz").status_code == 200)
+        assert upstream.counts.loads == 1
+        assert upstream.keep_alive == "30m"
+        listed = client.get("/v1/backends").json()["backends"][0]
+        assert (listed["ready"], listed["warming"], listed["context_tokens"]) == (True, False, 4096)
+        asked = dict(upstream.counts.requests)
+        for _ in range(50):
+            client.get("/readyz")
+            client.get("/v1/backends")
+        assert dict(upstream.counts.requests) == asked, "a request for readiness reached the server"
+
+
+def test_a_backend_without_its_model_says_what_is_missing(tmp_path: Path) -> None:
+    with (
+        canned_server(Canned(), installed=False) as upstream,
+        serving_soon(configured(tmp_path, gpu(upstream))) as client,
+    ):
+        ready = client.get("/readyz")
+        assert ready.status_code == 503
+        assert ready.json()["backends"] == [{"name": "gpu", "ready": False, "code": "backend_rejected"}]

@@ -43,7 +43,7 @@ def test_the_documentation_works_in_a_browser_without_the_network(page: Any, scr
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: failures.append(str(error)))
     page.goto(scripted_service.url + "/docs")
-    page.get_by_text("Summarize a text").click()
+    page.get_by_text("Summarize a text", exact=True).click()
     page.get_by_role("button", name="Execute").click()
     page.get_by_text('"summary": "A short answer."').first.wait_for(timeout=20_000)
     assert [url for url in asked if not url.startswith((scripted_service.url, "data:"))] == []

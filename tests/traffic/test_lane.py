@@ -21,8 +21,8 @@ from chains.traffic.cache import AnswerCache
 from tests.traffic.lanes import ask, lane_over, using
 
 CACHED = Terms(caller="a", task="classify", cache=True)
-FAILS_ONCE = {"fail": "unavailable", "times": 1}
-ANSWERS = {"answer": "one two"}
+FAILS_ONCE: dict[str, Any] = {"fail": "unavailable", "times": 1}
+ANSWERS: dict[str, Any] = {"answer": "one two"}
 
 
 def test_an_answer_is_kept_for_identical_requests_of_the_same_caller() -> None:

@@ -122,7 +122,7 @@ def test_identical_streams_share_one_generation_from_its_first_piece_on() -> Non
         await asyncio.sleep(0.03)
         return await stream()
 
-    assert using(lane, lambda: asyncio.gather(stream(), late())) == ["one two three four"] * 2
+    assert set(using(lane, lambda: asyncio.gather(stream(), late()))) == {"one two three four"}
     assert model.served_tokens == 4
 
 

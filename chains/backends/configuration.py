@@ -184,7 +184,9 @@ class ServerState:
     context_tokens  prompt and answer together; None where nobody says
     loaded          whether the model is in memory; None where the server doesn't tell
     capabilities    what the model can do, in the server's words
-    missing         what stands against its use and how to get it; None where nothing does
+    missing         what stands against its use and what to do about it; None where nothing does
+    trained_tokens  the context that the model was made for; None where the server doesn't tell
+    unchecked       what could not be asked; None where everything was
     """
 
     server: str
@@ -193,6 +195,8 @@ class ServerState:
     loaded: bool | None = None
     capabilities: tuple[str, ...] = ()
     missing: str | None = None
+    trained_tokens: int | None = None
+    unchecked: str | None = None
 
 
 @runtime_checkable

@@ -149,8 +149,8 @@ def inspected(server: OllamaServer, **keys: Any) -> ServerState:
 
 
 def test_an_inspection(server: OllamaServer) -> None:
-    state = ServerState("Ollama 0.33.0", server.model_name, 1024, loaded=False, capabilities=("completion",))
-    assert inspected(server, num_ctx=1024) == state
+    told: dict[str, Any] = {"loaded": False, "capabilities": ("completion",), "trained_tokens": 4096}
+    assert inspected(server, num_ctx=1024) == ServerState("Ollama 0.33.0", server.model_name, 1024, **told)
     on(server, lambda model: model.warm(), num_ctx=1024)
     found = inspected(server)
     assert (found.loaded, found.context_tokens, found.missing) == (True, 1024, None)

@@ -68,7 +68,8 @@ class LangChainChatModel(StreamedChatModel):
     async def inspect(self) -> ServerState:
         """What is known without asking the provider."""
         self._model()
-        return ServerState(self.construction.server, self.model_name, self.context_size)
+        unchecked = "the provider, its key and the model were not asked for: every question to it costs"
+        return ServerState(self.construction.server, self.model_name, self.context_size, unchecked=unchecked)
 
     async def context_tokens(self) -> int | None:
         """As configured; the providers' packages don't tell."""

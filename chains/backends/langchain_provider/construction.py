@@ -107,7 +107,10 @@ class Construction:
         except ImportError as error:
             raise self._absent(error) from error
         timeout = Timeout(self.timeouts.total_s, connect=self.timeouts.connect_s)
-        return {"timeout": timeout, "http_async_client": DefaultAsyncHttpxClient()}
+        # llama-server closes a connection after a streamed answer, and whoever uses it again in that moment fails. To
+        # open another one costs little where there is no TLS.
+        headers = {"connection": "close"} if (self.base_url or "").startswith("http://") else {}
+        return {"timeout": timeout, "http_async_client": DefaultAsyncHttpxClient(headers=headers)}
 
     def _check_options(self, model: BaseChatModel) -> None:
         fields = type(model).model_fields

@@ -53,6 +53,7 @@ class OllamaModels:
             loaded=given is not None,
             capabilities=facts.capabilities,
             missing=_missing(facts, num_ctx),
+            trained_tokens=facts.trained,
         )
 
     async def pull(self) -> AsyncIterator[PullProgress]:
@@ -71,7 +72,7 @@ class OllamaModels:
 
     def _how_to_get(self) -> str:
         return (
-            f"the model {self._model!r}: get it with `ollama pull {self._model}` on the server's host, "
+            f"the server has no model {self._model!r}: get it with `ollama pull {self._model}` on the server's host, "
             f"or with `copydesk backends pull {self._backend}`"
         )
 
@@ -129,8 +130,8 @@ def _is_absent(error: Exception) -> bool:
 def _missing(facts: ServerFacts, num_ctx: int | None) -> str | None:
     if facts.cuts_in_silence:
         return (
-            f"an Ollama that refuses long prompts: {facts.version} cuts them in silence; update it to 0.12.6 or newer"
+            f"prompts that are too long: Ollama {facts.version} cuts them in silence; update it to 0.12.6 or newer"
         )
     if num_ctx and facts.trained and num_ctx > facts.trained:
-        return f"context: num_ctx is {num_ctx}, but the model takes {facts.trained}; set num_ctx to that or less"
+        return f"num_ctx is {num_ctx}, but the model takes {facts.trained}; set num_ctx to that or less"
     return None

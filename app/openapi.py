@@ -21,8 +21,8 @@ _DESCRIPTION = (
 _INT32_LIMIT = 2**31 - 1
 
 
-def describe(app: FastAPI) -> None:
-    """Make the application serve the reshaped document."""
+def describe(app: FastAPI, backend: str) -> None:
+    """Make the application serve the reshaped document; `backend` is one that requests may name, for the examples."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -34,6 +34,10 @@ def describe(app: FastAPI) -> None:
                 license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
             )
             app.openapi_schema = _reshaped(generated)
+            for schema in app.openapi_schema["components"]["schemas"].values():
+                named = schema.get("properties", {}).get("backend", {})
+                if "minLength" in named:  # that of a request, not what a response tells
+                    named["example"] = backend
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]

@@ -68,7 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(metrics_router(metrics))
     app.add_middleware(Gate, server=settings.server)
     _handle_errors(app, runner)
-    describe(app)
+    describe(app, backend=next(iter(settings.backends)))
     return app
 
 

@@ -15,6 +15,8 @@ from tests.backends.conformance.fault_rows import FAULT_ROWS, FaultRow
 from tests.backends.conformance.rigs import BACKEND, RIGS, Serving
 from tests.backends.conformance.situations import TOKENS, TOO_LONG, Situation
 
+pytestmark = pytest.mark.e2e
+
 SECRET = "caller-text-42"
 PROMPT = f"{SECRET} " * TOO_LONG[0]
 SHORT = f"Say hello, {SECRET}."

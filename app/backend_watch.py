@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from app.settings import Settings
 from chains.backends.configuration import ChecksContext, Probes, TellsSlots, Warms
-from chains.errors import CopydeskError
+from chains.errors import BackendUnavailable, CopydeskError
 from chains.runner import Runner
 from chains.traffic.lane import Lane
 
@@ -53,7 +53,10 @@ class BackendWatch:
         try:
             while True:
                 await asyncio.sleep(PROBE_INTERVAL_S)
-                await self.look()
+                try:
+                    await self.look()
+                except Exception:  # what is known grows old, but is known
+                    _log.exception("a probe failed in a way that nobody foresaw")
         finally:
             for task in self._warming.values():
                 task.cancel()
@@ -67,8 +70,8 @@ class BackendWatch:
         state = self.states[name]
         error = await _probed(lane)
         if error is not None:
-            # Whatever comes back may have lost its model.
-            state.is_warm = False
+            if isinstance(error, BackendUnavailable):
+                state.is_warm = False  # what comes back may have lost its model
             self._note(name, error)
         elif state.is_warm or not isinstance(lane.model, Warms):
             state.is_warm = True
@@ -108,7 +111,7 @@ class BackendWatch:
             if isinstance(lane.model, TellsSlots):
                 self._fit_slots(name, lane, await lane.model.server_slots())
         except CopydeskError as error:
-            _log.warning("backend %r doesn't say what it is: %s", name, error)
+            _log.debug("backend %r doesn't say what it is: %s", name, error)
 
     def _fit_slots(self, name: str, lane: Lane, told: int | None) -> None:
         """More at once than the server works on would wait there, where neither fairness nor deadlines count."""

@@ -125,7 +125,7 @@ def metrics_router(metrics: Metrics) -> APIRouter:
         response_class=Response,
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "All workers'."}},
     )
-    async def scrape() -> Response:
+    def scrape() -> Response:  # in a thread: the files of several workers take a while to read
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     return router

@@ -9,7 +9,7 @@ from importlib.metadata import version as version_of
 import typer
 
 from chains.errors import ConfigurationError, CopydeskError, InvalidInput, NotFoundError, PromptError, PromptSetError
-from cli import config, prompts, run, serve
+from cli import backends, config, prompts, run, serve
 
 __all__ = ["main"]
 
@@ -26,6 +26,7 @@ app.command()(serve.serve)
 app.command()(run.run)
 app.add_typer(config.app, name="config")
 app.add_typer(prompts.app, name="prompts")
+app.add_typer(backends.app, name="backends")
 
 
 @app.command()

@@ -42,6 +42,8 @@ def serve(
     given = {"host": host, "port": port, "workers": workers}
     settings = load_settings(config, {"server": {key: value for key, value in given.items() if value is not None}})
     _start_logging()
+    # Another service's, which this one would write into: prometheus_client obeys it when it is imported.
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
     listener = _bind(settings.server.host, settings.server.port)
     signal.signal(signal.SIGTERM, _leave)
     with ThreadPoolExecutor(1) as pool:

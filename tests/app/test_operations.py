@@ -1,6 +1,8 @@
 """Readiness, the list of backends and the metrics, over real sockets: what an operator sees."""
 
+import os
 import re
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -141,6 +143,38 @@ def test_the_metrics_of_two_workers_are_summed(tmp_path: Path) -> None:
             assert value(client, 'copydesk_answers_total{backend="only",cache="miss",task="summarize"}') == 12
             assert value(client, 'copydesk_backend_slots{backend="only"}') == 4  # two for each worker
         assert running.stop() == 0
+
+
+def test_a_killed_worker_leaves_its_counts_and_takes_its_slots_along(tmp_path: Path) -> None:
+    path = configured(tmp_path, {"only": {"kind": "scripted", "answers": ANSWERS, "concurrency": 5}})
+    environment = {"TMPDIR": str(tmp_path), "PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "of another service")}
+    with serving("--config", str(path), "--workers", "2", environment=environment) as running:
+        (folder,) = tmp_path.glob("copydesk-metrics-*")
+
+        def asked(metric: str) -> float:
+            try:
+                with running.client() as once:
+                    return value(once, metric)
+            except httpx.TransportError:  # from the worker that was killed
+                return -1
+
+        for _ in range(6):
+            with running.client() as once:
+                assert once.post("/v1/summarize", json={"text": "x"}).status_code == 200
+        killed = next(folder.glob("gauge_livesum_*.db"))
+        os.kill(int(killed.stem.rpartition("_")[2]), signal.SIGKILL)
+        slots = 'copydesk_backend_slots{backend="only"}'
+        assert wait_until(lambda: asked(slots) == 4 and not killed.exists(), 30)
+        assert asked('copydesk_answers_total{backend="only",cache="miss",task="summarize"}') == 6
+        assert running.stop() == 0
+    assert list(tmp_path.glob("copydesk-metrics-*")) == []
+
+
+def test_one_worker_needs_no_folder_for_metrics(tmp_path: Path) -> None:
+    path = configured(tmp_path, {"only": {"kind": "scripted", "answers": ANSWERS}})
+    environment = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "of another service")}
+    with serving("--config", str(path), environment=environment) as running, running.client() as client:
+        assert value(client, 'copydesk_backend_slots{backend="only"}') == 16
 
 
 def answers(url: str) -> bool:

@@ -24,6 +24,8 @@ from chains.errors import (
 from tests.backends.langchain_calls import ask, configuration, using
 from tests.backends.openai_server import OpenAIServer, Script
 
+pytestmark = pytest.mark.e2e
+
 TOO_LONG = "This model's maximum context length is 100 tokens. However, your messages resulted in 140 tokens."
 
 

@@ -28,6 +28,8 @@ from chains.errors import (
 )
 from tests.backends.langchain_calls import FORMAT, SCHEMA, configuration
 
+pytestmark = pytest.mark.e2e
+
 # A provider's package whose model says what its options tell. It notes what it was asked in its answer's model name.
 PACKAGE = """
 import json

@@ -17,6 +17,8 @@ from tests.backends.llama_server import LlamaServer, llama_server
 from tests.backends.openai_server import OpenAIServer, Script, event
 from tests.conftest import require_embedded
 
+pytestmark = pytest.mark.e2e
+
 
 def choice(finish: str | None = None, **delta: Any) -> bytes:
     return event(

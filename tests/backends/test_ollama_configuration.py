@@ -32,6 +32,8 @@ from chains.errors import (
 from tests.backends.ollama_calls import chat_model, on
 from tests.backends.ollama_server import Fault, OllamaServer, canned_server
 
+pytestmark = pytest.mark.e2e
+
 
 @pytest.fixture
 def server() -> Iterator[OllamaServer]:

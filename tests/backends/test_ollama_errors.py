@@ -20,6 +20,8 @@ from chains.errors import (
 from tests.backends.ollama_calls import ask, on, until
 from tests.backends.ollama_server import Canned, Fault, OllamaServer, canned_server
 
+pytestmark = pytest.mark.e2e
+
 SECRET = "caller-text-42"
 BUSY = "server busy, please try again.  maximum pending requests exceeded"
 MEMORY = "model requires more system memory (5.6 GiB) than is available (2.1 GiB)"

@@ -11,6 +11,8 @@ import pytest
 
 from tests.backends.ollama_server import Canned, Fault, OllamaServer, canned_server
 
+pytestmark = pytest.mark.e2e
+
 HELLO = [{"role": "user", "content": "Hello"}]
 
 

@@ -23,6 +23,8 @@ from chains.errors import (
 )
 from tests.backends.openai_server import OpenAIServer, Script, ask, event, using
 
+pytestmark = pytest.mark.e2e
+
 SECRET = "a text that nobody else may see"
 
 OPENAI_TOO_LONG = (

@@ -18,6 +18,8 @@ from chains.backends.openai.chat_model import OpenAIChatModel
 from chains.errors import BackendBusy, BackendRejected, BackendUnavailable, ContextExceeded
 from tests.backends.openai_server import OpenAIServer, Script, using
 
+pytestmark = pytest.mark.e2e
+
 PROPS = {"default_generation_settings": {"n_ctx": 512}, "total_slots": 4, "build_info": "b7", "modalities": {}}
 LLAMA = {
     "/v1/models": (200, {"data": [{"id": "file.gguf", "owned_by": "llamacpp", "meta": {"n_ctx_train": 8192}}]}),

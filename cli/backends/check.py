@@ -8,7 +8,7 @@ import typer
 
 from app.settings import load_settings
 from chains.backends import BackendConfig
-from cli.backends.options import BackendNames, chosen, quiet
+from cli.backends.options import BackendNames, SilenceLimit, chosen, quiet
 from cli.backends.report import Report, inspected
 from cli.options import ConfigFile
 from cli.prompts.display import print_table, table
@@ -17,7 +17,9 @@ from cli.prompts.options import AsJson, print_json
 __all__ = ["check"]
 
 
-def check(names: BackendNames = None, config: ConfigFile = None, as_json: AsJson = False) -> None:
+def check(
+    names: BackendNames = None, config: ConfigFile = None, timeout: SilenceLimit = 15, as_json: AsJson = False
+) -> None:
     """Ask every backend's server what it is and has, and say what is missing and how to get it.
 
     No model is asked anything, and nothing is started: of an embedded model, the file and its runtime are checked.
@@ -28,7 +30,7 @@ def check(names: BackendNames = None, config: ConfigFile = None, as_json: AsJson
     """
     backends = chosen(load_settings(config), names)
     quiet()
-    reports = asyncio.run(_all(backends))
+    reports = asyncio.run(_all(backends, timeout))
     if as_json:
         print_json([asdict(report) for report in reports])
     else:
@@ -37,8 +39,8 @@ def check(names: BackendNames = None, config: ConfigFile = None, as_json: AsJson
         raise typer.Exit(1)
 
 
-async def _all(backends: Mapping[str, BackendConfig]) -> list[Report]:
-    return await asyncio.gather(*(inspected(name, backend) for name, backend in backends.items()))
+async def _all(backends: Mapping[str, BackendConfig], limit_s: float) -> list[Report]:
+    return await asyncio.gather(*(inspected(name, backend, limit_s) for name, backend in backends.items()))
 
 
 def _print(reports: list[Report]) -> None:
@@ -58,6 +60,8 @@ def _print(reports: list[Report]) -> None:
     for report in reports:
         if report.problem:
             print(f"\n{report.name}: {report.problem}")
+        if report.advice:
+            print(f"\n{report.name}: {report.advice}")
         if report.unchecked:
             print(f"\n{report.name}: not checked: {report.unchecked}")
 

@@ -14,9 +14,12 @@ from chains.errors import ConfigurationError
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-__all__ = ["BackendNames", "chosen", "is_started_here", "model_words", "opened", "quiet"]
+__all__ = ["BackendNames", "SilenceLimit", "chosen", "is_started_here", "model_words", "opened", "quiet"]
 
 BackendNames = Annotated[list[str] | None, typer.Argument(help="Only these backends.", metavar="NAME...")]
+SilenceLimit = Annotated[
+    float, typer.Option("--timeout", min=0.1, help="The longest wait for a server, in seconds.", metavar="S")
+]
 
 
 def chosen(settings: Settings, names: list[str] | None) -> dict[str, BackendConfig]:

@@ -99,9 +99,7 @@ class OllamaChatModel(StreamedChatModel):
 
     async def inspect(self) -> ServerState:
         """Ask the server what it is and has; no model is asked. Raises BackendError."""
-        async with self._transport.translated():
-            version = str((await self._transport.get_json("/api/version"))["version"])
-        return await self._models.inspect(version, self.num_ctx)
+        return await self._models.inspect(await self._version(), self.num_ctx)
 
     def pull(self) -> AsyncIterator[PullProgress]:
         """Download the model to the server. Raises BackendError."""
@@ -204,16 +202,20 @@ class OllamaChatModel(StreamedChatModel):
         async with self._transport.translated():
             shown = await self._ask("/api/show", {"model": self.model_name})
             running = [] if self.num_ctx else (await self._transport.get_json("/api/ps"))["models"]
-            try:
-                version = str((await self._transport.get_json("/api/version"))["version"])
-            except BackendRejected:  # a proxy may hide it
-                version = ""
             return ServerFacts(
-                version=version,
+                version=await self._version(),
                 capabilities=tuple(shown.get("capabilities") or ()),
                 trained=trained(shown.get("model_info")),
                 allocated=allocated(running, self.model_name),
             )
+
+    async def _version(self) -> str:
+        """Empty where a proxy hides it."""
+        try:
+            async with self._transport.translated():
+                return str((await self._transport.get_json("/api/version"))["version"])
+        except BackendRejected:
+            return ""
 
     async def _ask(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         async with self._transport.post(path, body) as response:

@@ -29,11 +29,13 @@ class ScriptedChatModel(StreamedChatModel):
 
     _script: Script = PrivateAttr()
     _server: ScriptedServer = PrivateAttr()
+    _canonical: list[dict[str, Any]] = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
         super().model_post_init(context)
         self._script = Script(self.script, self.seed)
         self._server = ScriptedServer(self.backend, self.slots, self.service_ms)
+        self._canonical = [line.canonical() for line in self.script]
 
     @property
     def _llm_type(self) -> str:
@@ -41,7 +43,8 @@ class ScriptedChatModel(StreamedChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {**super()._identifying_params, "script": [line.canonical() for line in self.script], "seed": self.seed}
+        # LangChain asks at every call.
+        return {**super()._identifying_params, "script": self._canonical, "seed": self.seed}
 
     @property
     def active(self) -> int:

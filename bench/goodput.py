@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from chains.errors import BackendBusy
+from chains.errors import BackendBusy, BackendTimeout
 from chains.terms import Priority
 from chains.traffic.admission import Admission
 
@@ -133,7 +133,7 @@ async def ask(gate: Gate, backend: Backend, request: Request, outcome: Outcome) 
         async with asyncio.timeout_at(request.deadline()), gate(request):
             await backend.answer()
         outcome.answered[request.caller] += outcome.counts(clock())
-    except BackendBusy:
+    except (BackendBusy, BackendTimeout):
         ends = outcome.refused
     except TimeoutError:
         pass

@@ -71,15 +71,15 @@ def test_requests_share_the_model(embedded: httpx.Client) -> None:
     assert [answer.status_code for answer in answers] == [200] * 4
 
 
-def test_a_crash_costs_one_request(embedded: httpx.Client, embedded_service: Service) -> None:
+def test_a_crash_costs_one_try(embedded: httpx.Client, embedded_service: Service) -> None:
     (model,) = model_processes(embedded_service.process.pid)
     slow = {"text": TEXT * 20, "max_words": 500}
     with ThreadPoolExecutor(1) as pool:
         caught = pool.submit(embedded.post, "/v1/summarize", json=slow)
         time.sleep(1)
         os.kill(model, signal.SIGKILL)
-        problem = caught.result().json()
-    assert (problem["code"], problem["retryable"]) == ("backend_unavailable", True)
+        meta = caught.result().json()["meta"]
+    assert [attempt["code"] for attempt in meta["attempts"]] == ["backend_unavailable"]
     answer = embedded.post("/v1/summarize", json={"text": TEXT, "max_words": 20})
     assert answer.status_code == 200, answer.text
     assert model_processes(embedded_service.process.pid) != [model]

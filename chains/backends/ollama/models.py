@@ -43,11 +43,11 @@ class OllamaModels:
             except Exception as error:
                 if not _is_absent(error):
                     raise
-                return ServerState(server=f"Ollama {version}", model=self._model, missing=self._how_to_get())
+                return ServerState(server=f"Ollama {version}".strip(), model=self._model, missing=self._how_to_get())
         given = allocated(running, self._model)
         facts = ServerFacts(version, tuple(shown.capabilities or ()), trained(shown.modelinfo), given)
         return ServerState(
-            server=f"Ollama {version}",
+            server=f"Ollama {version}".strip(),
             model=self._model,
             context_tokens=facts.context(num_ctx),
             loaded=given is not None,
@@ -129,9 +129,7 @@ def _is_absent(error: Exception) -> bool:
 
 def _missing(facts: ServerFacts, num_ctx: int | None) -> str | None:
     if facts.cuts_in_silence:
-        return (
-            f"prompts that are too long: Ollama {facts.version} cuts them in silence; update it to 0.12.6 or newer"
-        )
+        return f"prompts that are too long: Ollama {facts.version} cuts them in silence; update it to 0.12.6 or newer"
     if num_ctx and facts.trained and num_ctx > facts.trained:
         return f"num_ctx is {num_ctx}, but the model takes {facts.trained}; set num_ctx to that or less"
     return None

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from app.settings import Settings
 from chains.backends.configuration import ChecksContext, Probes, TellsSlots, Warms
-from chains.errors import BackendUnavailable, CopydeskError
+from chains.errors import BackendBusy, BackendTimeout, CopydeskError
 from chains.runner import Runner
+from chains.traffic.breaker import BreakerState
 from chains.traffic.lane import Lane
 
 __all__ = ["BackendWatch", "Usability"]
@@ -32,7 +33,7 @@ class Usability:
     context_tokens: int | None = None
 
     @property
-    def is_ready(self) -> bool:
+    def is_usable(self) -> bool:
         return self.is_known and self.is_warm and self.error is None
 
 
@@ -44,6 +45,11 @@ class BackendWatch:
         self._runner = runner
         self._settings = settings
         self._warming: dict[str, asyncio.Task[None]] = {}
+
+    def is_ready(self, name: str) -> bool:
+        """Whether requests can be expected to be answered: it is usable, and not spared after failures."""
+        spared = self._runner.backends[name].breaker.state is BreakerState.OPEN
+        return self.states[name].is_usable and not spared
 
     def is_warming(self, name: str) -> bool:
         return name in self._warming
@@ -70,7 +76,7 @@ class BackendWatch:
         state = self.states[name]
         error = await _probed(lane)
         if error is not None:
-            if isinstance(error, BackendUnavailable):
+            if not isinstance(error, BackendTimeout | BackendBusy):
                 state.is_warm = False  # what comes back may have lost its model
             self._note(name, error)
         elif state.is_warm or not isinstance(lane.model, Warms):
@@ -99,6 +105,10 @@ class BackendWatch:
     def _note(self, name: str, error: CopydeskError | None) -> None:
         state = self.states[name]
         before, state.error = state.error, error
+        lane = self._runner.backends[name]
+        lane.is_usable = error is None
+        if error is None and before is not None:
+            lane.breaker.retry_now()
         if error is not None and (before is None or before.code != error.code):
             _log.warning("not usable: %s", error)
         elif error is None and before is not None:

@@ -32,7 +32,10 @@ class BackendInfo(BaseModel):
     name: str
     kind: str
     model: str
-    ready: bool = Field(description="Whether its server answers and its model is loaded, as the last probe found.")
+    ready: bool = Field(
+        description="Whether its server answers, as the last probe found, its model was loaded since it does, and it "
+        "isn't spared after failures."
+    )
     warming: bool = Field(description="Whether its model is being loaded.")
     code: str | None = Field(default=None, description="The error of the last probe, or of loading the model.")
     breaker: BreakerState = Field(
@@ -71,7 +74,7 @@ def _info(name: str, runner: Runner, watch: BackendWatch, settings: Settings) ->
         name=name,
         kind=settings.backends[name].kind,
         model=getattr(lane.model, "model_name", ""),
-        ready=state.is_ready,
+        ready=watch.is_ready(name),
         warming=watch.is_warming(name),
         code=state.error.code if state.error else None,
         breaker=lane.breaker.state,

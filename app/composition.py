@@ -31,7 +31,7 @@ def build_lanes(settings: Settings, names: Collection[str], meter: Meter = SILEN
             Admission(
                 name,
                 slots=max(1, backend.concurrency // workers),
-                max_queue=-(-backend.max_queue // workers),
+                max_queue=max(backend.max_queue // workers, min(backend.max_queue, 1)),
                 queue_timeout_s=backend.queue_timeout_s,
                 meter=meter,
             ),

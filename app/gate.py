@@ -9,13 +9,14 @@ import logging
 import re
 import time
 import uuid
+from typing import Any
 
 from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.caller import ANONYMOUS
-from app.problems import ProblemError, problem_of_exception, problem_response
+from app.problems import ProblemError, problem_of_exception, problem_response, shutting_down
 from app.settings import ServerSettings, is_loopback
 
 __all__ = ["Gate"]
@@ -50,7 +51,12 @@ class Gate:
 
         try:
             self._check(scope["method"], headers)
-            await self._app(scope, self._bounded(receive), send_with_id)
+            await self._app(scope, self._bounded(receive, scope["state"]), send_with_id)
+        except asyncio.CancelledError:
+            # uvicorn cancels what is not through when the time to stop is over.
+            if status or scope["state"].get("gone"):
+                raise
+            await problem_response(Request(scope), shutting_down())(scope, receive, send_with_id)
         except ProblemError as error:
             await problem_response(Request(scope), error)(scope, receive, send_with_id)
         except Exception as error:
@@ -82,7 +88,7 @@ class Gate:
             declared = f"is declared as {media_type!r}" if media_type else "has no Content-Type"
             raise ProblemError("media_type_unsupported", f"The body {declared}. Send it as application/json.")
 
-    def _bounded(self, receive: Receive) -> Receive:
+    def _bounded(self, receive: Receive, state: dict[str, Any]) -> Receive:
         received = 0
         complete = False
         deadline = asyncio.get_running_loop().time() + self._server.body_timeout_s
@@ -90,7 +96,9 @@ class Gate:
         async def bounded() -> Message:
             nonlocal received, complete
             if complete:
-                return await receive()
+                message = await receive()
+                state["gone"] = state.get("gone", False) or message["type"] == "http.disconnect"
+                return message
             try:
                 async with asyncio.timeout_at(deadline):
                     message = await receive()

@@ -15,7 +15,7 @@ __all__ = ["operations_router"]
 
 
 def _readiness(runner: Runner, watch: BackendWatch, reloader: PromptReloader) -> Readiness:
-    usable = {name for name, state in watch.states.items() if state.is_ready}
+    usable = {name for name in watch.states if watch.is_ready(name)}
     ready = all(usable.intersection(route) for route in runner.routes.values())
     return Readiness(
         status="ready" if ready else "unready",
@@ -23,7 +23,7 @@ def _readiness(runner: Runner, watch: BackendWatch, reloader: PromptReloader) ->
         backends=[
             BackendState(
                 name=name,
-                ready=state.is_ready,
+                ready=name in usable,
                 warming=watch.is_warming(name) or None,
                 code=state.error.code if state.error else None,
             )

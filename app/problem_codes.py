@@ -177,6 +177,14 @@ CODES: Mapping[str, ProblemCode] = {
             retryable=True,
         ),
         ProblemCode(
+            "shutting_down",
+            503,
+            "The service is being stopped",
+            "The service had to end before the request was through.",
+            "Send the request again after `Retry-After` seconds.",
+            retryable=True,
+        ),
+        ProblemCode(
             "backend_timeout",
             504,
             "The model server was too slow",

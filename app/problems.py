@@ -24,6 +24,7 @@ __all__ = [
     "problem_for",
     "problem_of_exception",
     "problem_response",
+    "shutting_down",
 ]
 
 _log = logging.getLogger("copydesk.service")
@@ -161,6 +162,13 @@ def _pointer(location: Sequence[str | int]) -> str:
     """pydantic's location, without FastAPI's leading `body`, as a JSON pointer."""
     parts = location[1:] if location and location[0] in {"body", "query", "path", "header"} else location
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def shutting_down() -> ProblemError:
+    """For whoever is still waiting when the service has to end."""
+    return ProblemError(
+        "shutting_down", "The service is being stopped, and your request was not through. Send it again."
+    )
 
 
 def problem_for(request: Request, error: Exception) -> Problem:

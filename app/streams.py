@@ -5,6 +5,7 @@ whole response and `error` with a problem. What fails before the first piece is 
 status; a stream never ends in silence.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -17,9 +18,9 @@ from starlette.responses import Response, StreamingResponse
 
 from app.contract import Delta, response_model, to_response
 from app.metrics import Metrics
-from app.problems import REFUSALS, note_failure, problem_for
+from app.problems import REFUSALS, note_failure, problem_for, shutting_down
 from app.strict_json import StrictJsonRoute
-from app.tasks import CLIENT_GONE, outcome_words, unless_gone
+from app.tasks import CLIENT_GONE, GONE, outcome_words, told, unless_gone
 from chains.runner import Runner, StreamItem
 from chains.task import Task
 
@@ -58,7 +59,7 @@ def _events_described(task: Task[Any, Any]) -> dict[str, Any]:
 
 def _operation(task: Task[Any, Any], runner: Runner, metrics: Metrics) -> Callable[..., Awaitable[Response]]:
     async def operation(request: Request, body: Any) -> Response:
-        items = runner.stream(task.name, body, caller=request.scope["state"]["caller"].key_id)
+        items = runner.stream(task.name, body, **told(request.scope["state"]))
         try:
             first = await unless_gone(request, anext(items))
         except BaseException:
@@ -66,6 +67,7 @@ def _operation(task: Task[Any, Any], runner: Runner, metrics: Metrics) -> Callab
             raise
         if first is None:
             await items.aclose()
+            request.scope["state"]["outcome"] = GONE
             return Response(status_code=CLIENT_GONE)
         events = _counted(_events(request, task, first, items), metrics)
         return StreamingResponse(events, media_type=_MEDIA_TYPE, headers=_HEADERS)
@@ -90,16 +92,18 @@ async def _events(
 ) -> AsyncGenerator[bytes, None]:
     state = request.scope["state"]
     numbers = count(1)
-    state["outcome"] = " code=caller_gone"
+    state["outcome"] = GONE
     async with aclosing(items):
         try:
             yield _event(state, task, first, next(numbers))
             async for item in items:
                 yield _event(state, task, item, next(numbers))
+        except asyncio.CancelledError:
+            if state.get("gone"):
+                raise
+            yield _error(request, shutting_down(), next(numbers))
         except Exception as error:
-            problem = problem_for(request, error)
-            note_failure(state["request_id"], error, problem.code)
-            yield _sse("error", problem.model_dump_json(exclude_defaults=True), next(numbers))
+            yield _error(request, error, next(numbers))
 
 
 def _event(state: dict[str, Any], task: Task[Any, Any], item: StreamItem, number: int) -> bytes:
@@ -107,6 +111,12 @@ def _event(state: dict[str, Any], task: Task[Any, Any], item: StreamItem, number
         return _sse("delta", json.dumps({"text": item}, ensure_ascii=False, separators=(",", ":")), number)
     state["outcome"] = outcome_words(item)
     return _sse("done", to_response(task, item, state["request_id"]).decode(), number)
+
+
+def _error(request: Request, error: Exception, number: int) -> bytes:
+    problem = problem_for(request, error)
+    note_failure(problem.request_id, error, problem.code)
+    return _sse("error", problem.model_dump_json(exclude_defaults=True), number)
 
 
 def _sse(event: str, data: str, number: int) -> bytes:

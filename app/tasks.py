@@ -1,7 +1,7 @@
 """The task operations: one POST for each task that the runner has."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request
@@ -14,12 +14,15 @@ from chains.result import PromptIdentity, TaskResult
 from chains.runner import Runner
 from chains.task import Task
 
-__all__ = ["CLIENT_GONE", "outcome_words", "prompt_words", "task_router", "unless_gone"]
+__all__ = ["CLIENT_GONE", "GONE", "outcome_words", "prompt_words", "task_router", "told", "unless_gone"]
 
 T = TypeVar("T")
 
 CLIENT_GONE = 499
 """For the log only: nobody is there to read it."""
+
+GONE = " code=caller_gone"
+"""What the log says of such a request."""
 
 
 def task_router(runner: Runner) -> APIRouter:
@@ -64,8 +67,9 @@ def _operation_id(name: str) -> str:
 def _operation(task: Task[Any, Any], runner: Runner) -> Callable[..., Awaitable[Response]]:
     async def operation(request: Request, body: Any) -> Response:
         state = request.scope["state"]
-        result = await unless_gone(request, runner.run(task.name, body, caller=state["caller"].key_id))
+        result = await unless_gone(request, runner.run(task.name, body, **told(state)))
         if result is None:
+            state["outcome"] = GONE
             return Response(status_code=CLIENT_GONE)
         state["outcome"] = outcome_words(result)
         return Response(to_response(task, result, state["request_id"]), media_type="application/json")
@@ -73,6 +77,11 @@ def _operation(task: Task[Any, Any], runner: Runner) -> Callable[..., Awaitable[
     # FastAPI reads the body's type from here; the closure's own annotation cannot name it.
     operation.__annotations__["body"] = task.input
     return operation
+
+
+def told(state: Mapping[str, Any]) -> dict[str, str]:
+    """What the runner is told of a request beside its body."""
+    return {"caller": state["caller"].key_id, "request_id": state["request_id"]}
 
 
 async def unless_gone(request: Request, work: Awaitable[T]) -> T | None:

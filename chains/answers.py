@@ -39,7 +39,7 @@ class Ask:
 
 
 def ask_for_text(parts: Parts) -> Runnable[dict[str, Any], Answer]:
-    """`prompt | model`: the prompt's inputs in, the model's text out."""
+    """`prompt | model`: the prompt's inputs in, the model's text out. Raises OutputInvalid where it is empty."""
     return Sequence(first=parts.prompt, last=_Model(parts))
 
 
@@ -72,7 +72,7 @@ async def live(
     """What may be given out of a text while it is written, at most `limit` words, and at last all of it together.
 
     At the limit the model is stopped, and the Answer isn't `finished`. `mark` puts an ellipsis where the model's own
-    cap ended the text.
+    cap ended the text. Raises OutputInvalid where the text is empty.
     """
     text, finished = LiveText(limit), False
     async with aclosing(pieces):
@@ -83,6 +83,8 @@ async def live(
                 yield out
             if text.is_full:
                 break
+    if not text.text:
+        raise _nothing_said()
     if not finished and not text.is_full and mark:
         yield text.cut()
     yield Answer(text.text, finished)
@@ -121,7 +123,10 @@ class _Model(Runnable[Any, Answer]):
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Answer:
         message = await _call(self._parts, input, config, kwargs)
-        return Answer(text=str(message.text).strip(), finished=_is_finished(message))
+        text = str(message.text).strip()
+        if not text:
+            raise _nothing_said()
+        return Answer(text=text, finished=_is_finished(message))
 
 
 class _ObjectModel(Runnable[Ask, dict[str, Any]]):
@@ -163,6 +168,10 @@ class _SchemaBroken(Exception):
 
 async def _call(parts: Parts, prompt: Any, config: RunnableConfig | None, extra: Mapping[str, Any]) -> AIMessage:
     return await parts.model.ainvoke(prompt, config, **{**parts.parameters, **extra})
+
+
+def _nothing_said() -> OutputInvalid:
+    return OutputInvalid("The model answered with no text at all. Send the request again.", raw="")
 
 
 def _is_finished(message: BaseMessage) -> bool:

@@ -207,9 +207,12 @@ class ContextExceeded(InvalidInput):
     code = "context_exceeded"
 
     def __init__(self, *, needed: int, limit: int, reserved: int) -> None:
+        remedy = "Send a shorter text."
+        if reserved >= limit:
+            remedy = "No text is short enough: the operator has to give the model a larger context."
         super().__init__(
             f"The request needs {needed} tokens ({needed - reserved} of prompt and {reserved} kept for the answer), "
-            f"but the model takes {limit}. Send a shorter text."
+            f"but the model takes {limit}. {remedy}"
         )
         self.needed = needed
         self.limit = limit

@@ -1,7 +1,6 @@
 """Routes: which backends may serve a task, in what order, and how one takes over from another."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -10,8 +9,6 @@ from typing import Any, TypeVar
 from langchain_core.runnables import Runnable
 
 from chains.errors import BackendError, ConfigurationError, DeadlineExceeded
-from chains.ledger import Ledger
-from chains.result import Attempt
 from chains.task import TaskInput
 from chains.terms import current_terms
 from chains.traffic.lane import Lane
@@ -38,24 +35,22 @@ class Leg:
         return self.lane.backend
 
 
-async def along(legs: Sequence[Leg], request: TaskInput, ledger: Ledger) -> tuple[Any, str]:
+async def along(legs: Sequence[Leg], request: TaskInput) -> tuple[Any, str]:
+    """The output of the first leg that gives one, and the name of its backend."""
     *before, last = legs
     for leg in before:
-        start = time.perf_counter()
         try:
             return await leg.chain.ainvoke(request), leg.backend
         except BackendError as error:
-            _note(error, leg, ledger, start)
+            _fall_back(error, leg)
     return await last.chain.ainvoke(request), last.backend
 
 
-async def streamed_along(
-    legs: Sequence[Leg], request: TaskInput, ledger: Ledger
-) -> AsyncGenerator[tuple[Any, str], None]:
+async def streamed_along(legs: Sequence[Leg], request: TaskInput) -> AsyncGenerator[tuple[Any, str], None]:
     """The items of the first leg that gives one, each with the name of its backend."""
     for position, leg in enumerate(legs):
         assert leg.stream is not None
-        start, said = time.perf_counter(), False
+        said = False
         try:
             async with aclosing(leg.stream(request)) as items:
                 async for item in items:
@@ -65,15 +60,14 @@ async def streamed_along(
         except BackendError as error:
             if said or position == len(legs) - 1:
                 raise
-            _note(error, leg, ledger, start)
+            _fall_back(error, leg)
 
 
-def _note(error: BackendError, leg: Leg, ledger: Ledger, start: float) -> None:
-    """Enter the failure that lets the next backend try; raise one that another try can't mend."""
+def _fall_back(error: BackendError, leg: Leg) -> None:
+    """Let the next backend try; raises an error that another try can't mend."""
     if not error.retryable:
         raise error
     leg.lane.meter.fell_back(leg.backend, current_terms().task, error.code)
-    ledger.attempts.append(Attempt(leg.backend, error.code, round((time.perf_counter() - start) * 1000)))
 
 
 async def in_own_task(source: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:

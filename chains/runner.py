@@ -24,7 +24,7 @@ from chains.errors import (
 from chains.ledger import Ledger, open_ledger
 from chains.prompts import PRODUCTION, ModelParameters, PromptSet, PromptVersion, Selection, contract_problems, select
 from chains.prompts.selection import by_label, by_version
-from chains.result import Attempt, PromptIdentity, RenderedPrompt, TaskResult, Timing
+from chains.result import PromptIdentity, RenderedPrompt, TaskResult, Timing
 from chains.routing import DEFAULT_ROUTE, Leg, along, checked_routes, in_own_task, streamed_along, until
 from chains.task import Parts, Task, TaskInput
 from chains.terms import Terms, on_terms
@@ -97,8 +97,13 @@ class Runner:
         return edition
 
     def _legs(self, edition: _Edition, task: str, prompt: PromptVersion, backend: str | None = None) -> list[Leg]:
-        """The task's chains on the backends of its route, or on the one that a request names."""
-        return [self._leg(edition, task, prompt, name) for name in ((backend,) if backend else self.routes[task])]
+        """The task's chains on the backends of its route, or on the one that a request names.
+
+        What the last probe found unusable comes last: a wrong model or key there must not cost the task, as long as
+        another backend serves it.
+        """
+        legs = [self._leg(edition, task, prompt, name) for name in ((backend,) if backend else self.routes[task])]
+        return sorted(legs, key=lambda leg: not leg.lane.is_usable)
 
     def _leg(self, edition: _Edition, task: str, prompt: PromptVersion, backend: str) -> Leg:
         key = task, prompt.version, backend
@@ -124,33 +129,37 @@ class Runner:
         """The prompt version that serves whoever names none and isn't sent to the canary."""
         return _identity(select(self.prompts, task, PRODUCTION))
 
-    async def run(self, task: str, request: TaskInput, *, caller: str = "") -> TaskResult[Any]:
+    async def run(self, task: str, request: TaskInput, *, caller: str = "", request_id: str = "-") -> TaskResult[Any]:
         """Run a task on a validated input. `caller` is the id of the caller's key: it decides about the canary, and
-        fairness, sharing and the cache go by it.
+        fairness, sharing and the cache go by it. `request_id` stands in log lines.
 
         Raises UnknownPrompt and UnknownBackend for what the input names and doesn't exist, DeadlineExceeded past the
         input's `deadline_ms`, else what the chain raises: BackendError, OutputError, InvalidInput.
         """
         start = time.perf_counter()
         selection, legs = self._chosen(task, request, caller)
-        with self._served(task, request, caller) as ledger:
+        with self._served(task, request, caller, request_id) as ledger:
             async with until(request.deadline_ms):
-                output, backend = await along(legs, request, ledger)
+                output, backend = await along(legs, request)
         return _result(output, selection, backend, ledger, start)
 
-    def stream(self, task: str, request: TaskInput, *, caller: str = "") -> AsyncGenerator[StreamItem, None]:
+    def stream(
+        self, task: str, request: TaskInput, *, caller: str = "", request_id: str = "-"
+    ) -> AsyncGenerator[StreamItem, None]:
         """Run a task that can stream: pieces of its text while they are written, and at last the result.
 
         Raises what `run` raises, when the first item is asked for or later. Another backend of the route takes over
         only before the first piece. Closed early, the generation stops.
         """
-        return in_own_task(self._streamed(task, request, caller))
+        return in_own_task(self._streamed(task, request, caller, request_id))
 
-    async def _streamed(self, task: str, request: TaskInput, caller: str) -> AsyncGenerator[StreamItem, None]:
+    async def _streamed(
+        self, task: str, request: TaskInput, caller: str, request_id: str
+    ) -> AsyncGenerator[StreamItem, None]:
         start = time.perf_counter()
         selection, legs = self._chosen(task, request, caller)
-        with self._served(task, request, caller) as ledger:
-            async with until(request.deadline_ms), aclosing(streamed_along(legs, request, ledger)) as items:
+        with self._served(task, request, caller, request_id) as ledger:
+            async with until(request.deadline_ms), aclosing(streamed_along(legs, request)) as items:
                 async for item, backend in items:
                     is_text = isinstance(item, str)
                     yield item if is_text else _result(item, selection, backend, ledger, start)
@@ -162,7 +171,7 @@ class Runner:
         return selection, self._legs(edition, task, selection.prompt, request.backend)
 
     @contextmanager
-    def _served(self, task: str, request: TaskInput, caller: str) -> Iterator[Ledger]:
+    def _served(self, task: str, request: TaskInput, caller: str, request_id: str) -> Iterator[Ledger]:
         """The account of a request that is served on its terms; failed attempts are logged, however it ends."""
         deadline_ms = request.deadline_ms
         terms = Terms(
@@ -178,7 +187,8 @@ class Runner:
                 yield ledger
             finally:
                 for attempt in ledger.attempts:
-                    _log.warning("%s: backend %r failed: %s after %d ms", task, *_words(attempt))
+                    words = attempt.backend, attempt.code, attempt.ms
+                    _log.warning("id=%s: %s: backend %r failed: %s after %d ms", request_id, task, *words)
 
     def _select(self, edition: _Edition, task: str, request: TaskInput, caller: str) -> Selection:
         selection = select(
@@ -245,10 +255,6 @@ def _result(output: Any, selection: Selection, backend: str, ledger: Ledger, sta
         cache=ledger.cache,
         attempts=tuple(ledger.attempts),
     )
-
-
-def _words(attempt: Attempt) -> tuple[str, str, int]:
-    return attempt.backend, attempt.code, attempt.ms
 
 
 def _rendered(prompt: PromptVersion, inputs: Mapping[str, Any], folder: Path) -> list[BaseMessage]:

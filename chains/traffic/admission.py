@@ -5,7 +5,7 @@ import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from chains.errors import BackendBusy
+from chains.errors import BackendBusy, BackendTimeout
 from chains.terms import Priority
 from chains.traffic.fair_queue import FairQueue
 from chains.traffic.foresight import Foresight, predicted_wait
@@ -17,6 +17,7 @@ __all__ = ["Admission"]
 
 _ORDER = (Priority.HIGH, Priority.NORMAL, Priority.LOW)
 _KEPT = 4
+_STALL, _STALL_AT_LEAST_S = 4, 1.0
 _RETRY_AT_LEAST_S, _RETRY_AT_MOST_S = 1, 300
 
 
@@ -85,6 +86,11 @@ class Admission:
         finally:
             self._release(request, answered=answered)
 
+    def is_stall(self, kind: str, seconds: float) -> bool:
+        """Whether a request of the kind should have had its answer long ago, by how long answers took of late."""
+        estimate = self._times.estimate(kind)
+        return estimate is not None and seconds > max(_STALL * estimate.low, _STALL_AT_LEAST_S)
+
     def _displaced_by(self, newcomer: Request) -> Request | None:
         """Who gives up a place in the queue for the newcomer, if that is needed. Raises BackendBusy if nobody does."""
         if self.busy < self._slots or self._has_place(newcomer):
@@ -108,7 +114,8 @@ class Admission:
         return self.queued < self._max_queue and not takes_share
 
     def _refuse_hopeless(self, newcomer: Request, now: float) -> None:
-        """Raises BackendBusy where the newcomer's answer will not be ready in time.
+        """Raises BackendBusy where the newcomer's answer will not be ready in time, BackendTimeout where it would not
+        be without any wait either.
 
         In a queue, there are others who can make use of the slot: the wait and the answer may then take longer than
         usual. With a free slot, only what is hardly possible is refused.
@@ -125,8 +132,11 @@ class Admission:
             return
         if wait <= left and self._times.probe(newcomer.kind, now):
             newcomer.is_probe = True
-        else:
+        elif wait:
             raise self._refusal(newcomer, now, "deadline", _too_late(wait, service, left))
+        else:
+            self._meter.refused(self._backend, "deadline")
+            raise BackendTimeout(_too_slow(service, left), backend=self._backend)
 
     def _wait_ahead(self, newcomer: Request, now: float) -> float:
         """Seconds until the newcomer would get a slot, if nobody overtook it."""
@@ -254,6 +264,13 @@ def _too_late(wait: float, service: float, left: float) -> str:
     return (
         f"the answer would come too late: a wait of about {wait:.1f} s and an answer of about {service:.1f} s "
         f"do not fit into the {max(left, 0.0):.1f} s left before the deadline"
+    )
+
+
+def _too_slow(service: float, left: float) -> str:
+    return (
+        f"an answer takes about {service:.1f} s, and only {max(left, 0.0):.1f} s are left before the deadline: nothing "
+        "was asked. Send the request with a larger deadline_ms, or a shorter text."
     )
 
 

@@ -101,6 +101,16 @@ class Breaker:
             if is_probe:
                 self._probing = False
 
+    def stalled(self) -> None:
+        """Count a request whose caller left because no answer came, though one was long due."""
+        if self._open_until is None or self._probing:
+            self._failed(BackendTimeout("no answer came while its caller waited", backend=self._backend))
+
+    def retry_now(self) -> None:
+        """End the cooldown: somebody found out that the server is back. One request may find out for itself."""
+        if self._open_until is not None:
+            self._open_until = min(self._open_until, self._clock())
+
     def _succeeded(self) -> None:
         self._failures = 0
         if self._open_until is not None:

@@ -3,8 +3,10 @@
 cache > an identical request in flight > breaker > room in the context > queue > the chat model
 """
 
+import asyncio
 import hashlib
 import json
+import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing
@@ -57,14 +59,22 @@ class _Flight(Generation[Item]):
     """A call on its way. What the queue knows of it: `caller`, `priority`, `kind` and the latest `deadline` of those
     who wait for it."""
 
-    def __init__(self, call: _Call, backend: str, retries: int) -> None:
+    def __init__(self, call: _Call, backend: str, retries: int, meter: Meter) -> None:
         super().__init__()
         self.call = call
         self.caller = call.terms.caller
         self.priority: Priority = call.terms.priority
         self.kind = call.terms.task
-        self.tries = Tries(backend, retries, self.deadline)
+        self.tries = Tries(backend, retries, self.deadline, meter)
         self.queued = 0.0
+        # When the model was asked the last time, and when it was through.
+        self.asked = self.through = math.nan
+
+    def model_seconds(self) -> float:
+        """The time of the last try alone, up to now where it still runs; 0 where the model wasn't asked."""
+        if math.isnan(self.asked):
+            return 0.0
+        return (time.perf_counter() if math.isnan(self.through) else self.through) - self.asked
 
 
 class Lane(Runnable[LanguageModelInput, AIMessage]):
@@ -94,6 +104,8 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
         self._retries = retries
         self._cache = cache or AnswerCache(0, 1)
         self._flights: Sharing[_Flight] = Sharing()
+        self.is_usable = True
+        """What the last probe found. Routes try backends that aren't usable last."""
 
     def invoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> AIMessage:
         raise NotImplementedError("Lanes are asynchronous: use ainvoke or astream")
@@ -129,7 +141,7 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
         joined = time.perf_counter()
         flight = self._flights.find(key)
         if flight is None:
-            flight = _Flight(call, self.backend, self._retries)
+            flight = _Flight(call, self.backend, self._retries, self.meter)
             follower = flight.join(terms.deadline)
             self._flights.begin(key, flight, self._generated(flight))
         else:
@@ -144,8 +156,8 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
             is_last = flight.leave(follower)
             if is_last:
                 self._flights.forget(key, flight)
-            if items:
-                items[-1].response_metadata.setdefault("model_name", getattr(self.model, "model_name", ""))
+            if items and not any("model_name" in item.response_metadata for item in items):
+                items[-1].response_metadata["model_name"] = getattr(self.model, "model_name", "")
             source, usage = _settle(flight, items, time.perf_counter() - joined, is_last=is_last)
             if source is not None:
                 self.meter.answered(self.backend, terms.task, source, usage)
@@ -159,14 +171,11 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
             async def opened() -> tuple[Item, AsyncIterator[Item]]:
                 return await self._opened(flight, open_call)
 
-            try:
-                first, rest = await flight.tries.run(opened)
-            finally:
-                for attempt in flight.tries.failed:
-                    self.meter.retried(self.backend, attempt.code)
+            first, rest = await flight.tries.run(opened)
             yield first
             async for item in rest:
                 yield item
+            flight.through = time.perf_counter()
 
     async def _opened(self, flight: _Flight, open_call: AsyncExitStack) -> tuple[Item, AsyncIterator[Item]]:
         """The first item of an answer, and the rest, which holds the slot until `open_call` is closed."""
@@ -179,16 +188,20 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
                 flight.queued += await stack.enter_async_context(self.admission.slot(flight))
                 await stack.enter_async_context(self.breaker.guard())
             timer = stack.enter_context(timed_call(self.meter, self.backend, call.terms))
-            if call.whole:
-                first: Item = await self.model.ainvoke(call.messages, None, **call.keywords)
-                rest = _nothing()
-            else:
-                chunks = cast(
-                    AsyncGenerator[AIMessageChunk, None], self.model.astream(call.messages, None, **call.keywords)
-                )
-                rest = await stack.enter_async_context(aclosing(chunks))
-                first = await anext(rest)
-                timer.first_token()
+            flight.asked = time.perf_counter()
+            rest = _nothing()
+            try:
+                if call.whole:
+                    first: Item = await self.model.ainvoke(call.messages, None, **call.keywords)
+                else:
+                    chunks = self.model.astream(call.messages, None, **call.keywords)
+                    rest = await stack.enter_async_context(aclosing(cast(AsyncGenerator[Item, None], chunks)))
+                    first = await anext(rest)
+                    timer.first_token()
+            except asyncio.CancelledError:
+                if self.admission.is_stall(flight.kind, timer.seconds()):
+                    self.breaker.stalled()  # or callers' deadlines would hide for ever that it answers nobody
+                raise
             open_call.push_async_exit(stack.pop_all().__aexit__)
             return first, rest
 
@@ -220,16 +233,17 @@ def _settle(flight: _Flight, items: list[Item], seconds: float, *, is_last: bool
     if not items or not (flight.ended or is_last):
         return None, Usage()
     source = CacheState.MISS if flight.claim() else CacheState.SHARED
-    queued = min(flight.queued, seconds)
     message = _whole(items)
-    enter(message, seconds - queued, queued=queued, source=source)
+    queued, model = min(flight.queued, seconds), min(flight.model_seconds(), seconds)
+    enter(message, model, queued=queued, source=source)
     return source, usage_of(message) if source is CacheState.MISS else Usage()
 
 
 def _whole(items: list[Item]) -> AIMessage:
     """The message that the items are: themselves, or their texts and what the last ones report joined.
 
-    A server reports its usage at the end. Where its answer was left before, the tokens are the pieces that came.
+    A server reports its usage at the end. Where its answer was left before, the tokens written are the pieces that
+    came, and those read are known only where the model told them at the beginning (`prompt_tokens`).
     """
     if len(items) == 1 and not isinstance(items[0], AIMessageChunk):
         return items[0]
@@ -244,7 +258,8 @@ def _whole(items: list[Item]) -> AIMessage:
         metadata["logprobs"] = logprobs
     if usage is None:
         written = sum(bool(item.text) for item in items)
-        usage = UsageMetadata(input_tokens=0, output_tokens=written, total_tokens=written)
+        read = metadata.get("prompt_tokens", 0)
+        usage = UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written)
     return AIMessage("".join(str(item.text) for item in items), usage_metadata=usage, response_metadata=metadata)
 
 

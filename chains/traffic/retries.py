@@ -10,6 +10,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 
 from chains.errors import BackendError, BackendTimeout
 from chains.result import Attempt
+from chains.traffic.meter import SILENT, Meter
 
 __all__ = ["Tries"]
 
@@ -21,7 +22,7 @@ _backoff = wait_random_exponential(multiplier=_FIRST_PAUSE_S, max=_LONGEST_PAUSE
 
 
 class Tries:
-    """The tries of one call. `failed` are those that were followed by another one.
+    """The tries of one call, and those of them that `failed`.
 
     Tried again is what the error calls retryable, unless it was raised within `last`: a full queue here is told at
     once. A server that took its whole time isn't given the same work again. The pause grows by chance up to five
@@ -29,16 +30,24 @@ class Tries:
     the error stands.
     """
 
-    def __init__(self, backend: str, retries: int, deadline: Callable[[], float | None]) -> None:
+    def __init__(self, backend: str, retries: int, deadline: Callable[[], float | None], meter: Meter = SILENT) -> None:
         self.failed: list[Attempt] = []
         self._is_last = False
         self._backend = backend
         self._retries = retries
         self._deadline = deadline
+        self._meter = meter
         self._began = time.perf_counter()
 
     async def run(self, work: Callable[[], Awaitable[T]]) -> T:
         """The result of the first try that succeeds. Raises what the last one raised."""
+        try:
+            return await self._run(work)
+        except BackendError as error:
+            self._fail(error)
+            raise
+
+    async def _run(self, work: Callable[[], Awaitable[T]]) -> T:
         if not self._retries:
             return await work()
         retrying = AsyncRetrying(
@@ -86,5 +95,9 @@ class Tries:
     def _note(self, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, BackendError):
-            ms = round((time.perf_counter() - self._began) * 1000)
-            self.failed.append(Attempt(self._backend, error.code, ms))
+            self._fail(error)
+            self._meter.retried(self._backend, error.code)
+
+    def _fail(self, error: BackendError) -> None:
+        ms = round((time.perf_counter() - self._began) * 1000)
+        self.failed.append(Attempt(self._backend, error.code, ms))

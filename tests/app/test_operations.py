@@ -222,3 +222,27 @@ def test_a_backend_without_its_model_says_what_is_missing(tmp_path: Path) -> Non
         ready = client.get("/readyz")
         assert ready.status_code == 503
         assert ready.json()["backends"] == [{"name": "gpu", "ready": False, "code": "backend_rejected"}]
+
+
+def test_a_backend_that_lacks_its_model_does_not_cost_the_task(tmp_path: Path) -> None:
+    with canned_server(Canned(), installed=False) as upstream:
+        backends = {**gpu(upstream), "spare": {"kind": "scripted", "answers": [{"answer": "spare"}]}}
+        path = configured(tmp_path, backends, routes={"default": ["gpu", "spare"]})
+        with serving("--config", str(path)) as service, service.client() as client:
+            answer = client.post("/v1/summarize", json={"text": "x"}).json()
+            assert (answer["summary"], answer["meta"]["backend"]) == ("spare", "spare")
+            named = client.post("/v1/summarize", json={"text": "x", "backend": "gpu"})
+            assert named.json()["code"] == "backend_rejected"
+
+
+def test_a_backend_that_is_spared_is_not_ready(tmp_path: Path) -> None:
+    answers = [{"when": "x", "fail": "unavailable", "fail_after": 0, "answer": "y"}, {"answer": "z"}]
+    path = configured(tmp_path, {"only": {"kind": "scripted", "answers": answers, "retries": 0}})
+    with serving("--config", str(path)) as service, service.client() as client:
+        for number in range(5):
+            assert client.post("/v1/summarize", json={"text": f"x{number}"}).status_code == 503
+        ready = client.get("/readyz")
+        assert (ready.status_code, ready.json()["backends"][0]["ready"]) == (503, False)
+        assert client.get("/v1/backends").json()["backends"][0]["breaker"] == "open"
+        assert wait_until(lambda: client.post("/v1/summarize", json={"text": "z"}).status_code == 200)
+        assert client.get("/readyz").status_code == 200

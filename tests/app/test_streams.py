@@ -1,7 +1,10 @@
 """The stream operations over a real socket: what comes while the model writes, and every way in which it ends."""
 
+import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,6 +25,7 @@ SCRIPT: list[dict[str, Any]] = [
     {"when": "stalls", "answer": "one two three four", "stall_after": 2},
     {"when": "capped", "answer": "One two. Three fo", "cut_off": True},
     {"when": "takes its time", "answer": " ".join(["word"] * 500), "token_ms": 20},
+    {"when": "silent", "answer": " "},
     {"when": "slowly", "answer": "one two three four", "token_ms": 100},
     {"answer": "  One two three four.\n\nFive 😀 six — seven “eight”.\n"},
 ]
@@ -96,6 +100,7 @@ def test_pieces_come_while_the_model_writes(client: httpx.Client) -> None:
     [
         pytest.param({"text": "at the door"}, 503, "backend_unavailable", "7", id="before the first piece"),
         pytest.param({"text": "no room"}, 503, "backend_busy", "3", id="busy"),
+        pytest.param({"text": "silent"}, 502, "output_invalid", None, id="no text at all"),
         pytest.param({"text": ""}, 422, "invalid_request", None, id="bad input"),
         pytest.param({"text": "x", "prompt": "9.9.9"}, 404, "prompt_unknown", None, id="unknown prompt"),
         pytest.param({"text": "x", "backend": "none"}, 404, "backend_unknown", None, id="unknown backend"),
@@ -168,3 +173,19 @@ def test_the_log_line_of_a_stream_says_what_it_cost(service: Service, client: ht
     with client.stream("POST", "/v1/summarize/stream", json={"text": "x"}, headers={"x-request-id": "cost-1"}) as done:
         done.read()
     assert wait_until(lambda: any("id=cost-1" in line and " out=10" in line for line in service.log))
+
+
+def test_who_still_waits_when_the_service_has_to_end_is_told(tmp_path: Path) -> None:
+    backends = {"only": {"kind": "scripted", "answers": [{"answer": " ".join(["word"] * 500), "token_ms": 50}]}}
+    path = tmp_path / "copydesk.yaml"
+    path.write_text(yaml.safe_dump({"backends": backends, "server": {"shutdown_grace_s": 1}}))
+    with serving("--config", str(path)) as running, running.client() as client, ThreadPoolExecutor(1) as pool:
+        whole = pool.submit(client.post, "/v1/summarize", json={"text": "whole"})
+        with client.stream("POST", "/v1/summarize/stream", json={"text": "x", "max_words": 400}) as response:
+            stream = read(response)
+            next(stream)
+            running.process.send_signal(signal.SIGTERM)
+            *_, last = stream
+        assert (last.name, last.data["code"]) == ("error", "shutting_down")
+        problem(whole.result(), 503, "shutting_down")
+    assert not [line for line in running.log if "Traceback" in line]

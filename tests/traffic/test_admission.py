@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from chains.errors import BackendBusy, BackendUnavailable
+from chains.errors import BackendBusy, BackendTimeout, BackendUnavailable
 from chains.traffic.admission import Admission
 from tests.traffic.tickets import HIGH, LOW, NORMAL, Asks, Gate
 from tests.traffic.told import Told
@@ -232,7 +232,11 @@ def test_no_slot_is_lost_whatever_happens(seed: int) -> None:
             for task in chance.sample(tasks[-12:], min(len(tasks), chance.choice([0, 0, 1, 2]))):
                 task.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
-        wrong = [e for e in ended if e and not isinstance(e, BackendBusy | BackendUnavailable | asyncio.CancelledError)]
+        wrong = [
+            e
+            for e in ended
+            if e and not isinstance(e, BackendBusy | BackendTimeout | BackendUnavailable | asyncio.CancelledError)
+        ]
         assert wrong == []
         assert max(busy) <= g.admission.slots
         assert (g.admission.busy, g.admission.queued) == (0, 0)

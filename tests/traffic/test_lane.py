@@ -94,18 +94,26 @@ def test_a_stream_is_kept_and_served_from_the_cache() -> None:
     ("script", "retries", "outcome", "failed"),
     [
         pytest.param([FAILS_ONCE, ANSWERS], 1, "one two", ["backend_unavailable"], id="once, then well"),
-        pytest.param([FAILS_ONCE, ANSWERS], 0, BackendUnavailable, [], id="no retries"),
-        pytest.param([{"fail": "unavailable"}], 2, BackendUnavailable, ["backend_unavailable"] * 2, id="always"),
+        pytest.param([FAILS_ONCE, ANSWERS], 0, BackendUnavailable, ["backend_unavailable"], id="no retries"),
+        pytest.param([{"fail": "unavailable"}], 2, BackendUnavailable, ["backend_unavailable"] * 3, id="always"),
         pytest.param(
             [{"fail": "protocol", "times": 1}, ANSWERS], 1, "one two", ["backend_protocol_error"], id="nonsense"
         ),
         pytest.param([{"end_early": 0, "times": 1}, ANSWERS], 1, "one two", ["backend_protocol_error"], id="cut off"),
-        pytest.param([{"fail": "rejected", "times": 1}, ANSWERS], 1, BackendRejected, [], id="refused"),
-        pytest.param([{"fail": "timeout", "times": 1}, ANSWERS], 1, BackendTimeout, [], id="too slow"),
+        pytest.param(
+            [{"fail": "rejected", "times": 1}, ANSWERS], 1, BackendRejected, ["backend_rejected"], id="refused"
+        ),
+        pytest.param([{"fail": "timeout", "times": 1}, ANSWERS], 1, BackendTimeout, ["backend_timeout"], id="too slow"),
         pytest.param(
             [{"fail": "busy", "retry_after_s": 0.01, "times": 1}, ANSWERS], 1, "one two", ["backend_busy"], id="busy"
         ),
-        pytest.param([{"fail": "busy", "retry_after_s": 60, "times": 1}, ANSWERS], 1, BackendBusy, [], id="busy long"),
+        pytest.param(
+            [{"fail": "busy", "retry_after_s": 60, "times": 1}, ANSWERS],
+            1,
+            BackendBusy,
+            ["backend_busy"],
+            id="busy long",
+        ),
     ],
 )
 def test_retries(
@@ -187,6 +195,51 @@ def test_a_refusal_of_the_queue_is_neither_retried_nor_a_failure_of_the_server()
 
     using(lane, work)
     assert lane.breaker.state.value == "closed"
+
+
+def test_stalls_that_deadlines_cut_open_the_breaker() -> None:
+    """Else a server that answers nobody would be asked for ever, as long as callers are in a hurry."""
+    lane, _ = lane_over([{**ANSWERS, "when": "well"}, {"stall_after": 0}], threshold=3)
+
+    async def asked(text: str, seconds: float) -> str:
+        try:
+            async with asyncio.timeout(seconds):
+                return str((await ask(lane, text))[0].text)
+        except (TimeoutError, BackendUnavailable) as error:
+            return type(error).__name__
+
+    async def work() -> list[str]:
+        well = [await asked(f"well {number}", 1) for number in range(4)]
+        hurried = [await asked(f"hurried {number}", 0.1) for number in range(4)]
+        stalled = [await asked(f"stalled {number}", 1.1) for number in range(3)]
+        return [*well, *hurried, *stalled, await asked("next", 0.1)]
+
+    late = "TimeoutError"
+    assert using(lane, work) == ["one two"] * 4 + [late] * 7 + ["BackendUnavailable"]
+
+
+def test_a_model_that_says_nothing_is_named_by_what_the_server_calls_itself() -> None:
+    lane, _ = lane_over([ANSWERS])
+
+    async def work() -> tuple[str, str]:
+        _, whole = await ask(lane)
+        with open_ledger() as streamed:
+            async with aclosing(lane.astream("hello", temperature=0)) as chunks:
+                async for _ in chunks:
+                    pass
+        return whole.model, streamed.model
+
+    assert using(lane, work) == ("script", "script")
+
+
+def test_the_models_time_is_that_of_the_last_try() -> None:
+    lane, _ = lane_over([{"fail": "busy", "retry_after_s": 0.3, "times": 1}, ANSWERS], retries=1)
+
+    async def work() -> float:
+        _, ledger = await ask(lane)
+        return ledger.model_seconds
+
+    assert using(lane, work) < 0.1
 
 
 def test_what_does_not_fit_is_told_before_the_queue() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from chains.errors import BackendBusy
+from chains.errors import BackendBusy, BackendTimeout
 from chains.terms import Priority
 from chains.traffic.admission import Admission
 
@@ -36,7 +36,7 @@ class Gate:
     admission: Admission
     served: list[str] = field(default_factory=list)
     waited: dict[str, float] = field(default_factory=dict)
-    refused: dict[str, BackendBusy] = field(default_factory=dict)
+    refused: dict[str, BackendBusy | BackendTimeout] = field(default_factory=dict)
     refused_at: dict[str, float] = field(default_factory=dict)
 
     async def ask(self, asks: Asks) -> None:
@@ -48,7 +48,7 @@ class Gate:
                 await asyncio.sleep(asks.seconds)
                 if asks.error is not None:
                     raise asks.error
-        except BackendBusy as error:
+        except (BackendBusy, BackendTimeout) as error:
             self.refused[name] = error
             self.refused_at[name] = asyncio.get_running_loop().time()
 

@@ -139,7 +139,11 @@ class EmbeddedChatModel(StreamedChatModel):
         held: list[dict[str, Any]] = []
         async with self._connection.completion({**body, "prompt": tokens}) as events:
             async for event in events:
-                yield self._chunk(event, held)
+                chunk = self._chunk(event, held)
+                if chunk.content:
+                    # For whoever leaves before the end, when the server reports all that it counted.
+                    chunk.response_metadata.setdefault("prompt_tokens", len(tokens))
+                yield chunk
 
     def _chunk(self, event: dict[str, Any], held: list[dict[str, Any]]) -> AIMessageChunk:
         chunk = AIMessageChunk(content=event["content"])

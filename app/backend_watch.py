@@ -98,9 +98,9 @@ class BackendWatch:
         seconds = asyncio.get_running_loop().time() - start
         if seconds > 1:
             _log.info("backend %r: its model was loaded in %.1f s", name, seconds)
+        await self._ask_for_facts(name, lane)
         self.states[name].is_warm = True
         self._note(name, None)
-        await self._ask_for_facts(name, lane)
 
     def _note(self, name: str, error: CopydeskError | None) -> None:
         state = self.states[name]

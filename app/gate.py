@@ -53,10 +53,11 @@ class Gate:
             self._check(scope["method"], headers)
             await self._app(scope, self._bounded(receive, scope["state"]), send_with_id)
         except asyncio.CancelledError:
-            # uvicorn cancels what is not through when the time to stop is over.
-            if status or scope["state"].get("gone"):
+            if scope["state"].get("gone"):
                 raise
-            await problem_response(Request(scope), shutting_down())(scope, receive, send_with_id)
+            # uvicorn cancels what is not through when the time to stop is over. A stream has told it by itself.
+            if not status:
+                await problem_response(Request(scope), shutting_down())(scope, receive, send_with_id)
         except ProblemError as error:
             await problem_response(Request(scope), error)(scope, receive, send_with_id)
         except Exception as error:

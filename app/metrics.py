@@ -5,6 +5,7 @@ whichever worker is asked sums them up; `copydesk serve` makes the folder.
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from fastapi import APIRouter, Depends
@@ -111,7 +112,8 @@ def _forget_the_dead(folder: Path) -> None:
     """Take the gauges of workers that ended out of the sums."""
     for pid in {path.stem.rpartition("_")[2] for path in folder.glob("gauge_live*.db")}:
         if not Path("/proc", pid).exists():
-            mark_process_dead(int(pid), str(folder))  # type: ignore[no-untyped-call]
+            with suppress(FileNotFoundError):  # somebody else is being told at the same time
+                mark_process_dead(int(pid), str(folder))  # type: ignore[no-untyped-call]
 
 
 def metrics_router(metrics: Metrics) -> APIRouter:

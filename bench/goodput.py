@@ -36,6 +36,7 @@ class Request:
     arrived: float
     priority: Priority = Priority.NORMAL
     kind: str = "summarize"
+    begun: bool = False
 
     def deadline(self) -> float:
         return self.arrived + DEADLINE_S

@@ -4,7 +4,7 @@ The ledger travels in a context variable, so that chains needn't pass it on: tas
 parallel calls inherit it, and two requests never share one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage
 
 from chains.result import Attempt, CacheState, Usage
 
-__all__ = ["Ledger", "enter", "enter_attempts", "open_ledger", "usage_of"]
+__all__ = ["Ledger", "enter", "enter_attempts", "open_ledger", "usage_of", "when_accepted"]
 
 _current: ContextVar["Ledger | None"] = ContextVar("copydesk_ledger", default=None)
 
@@ -27,12 +27,21 @@ class Ledger:
         self.queue_seconds = 0.0
         self.attempts: list[Attempt] = []
         self._sources: set[CacheState] = set()
+        self._when_accepted: list[Callable[[], None]] = []
 
     @property
     def cache(self) -> CacheState:
         """`hit` or `shared` where nothing was generated for this request alone."""
         generated = CacheState.MISS in self._sources or not self._sources
         return CacheState.MISS if generated else max(self._sources, key=lambda source: source is CacheState.SHARED)
+
+    def when_accepted(self, work: Callable[[], None]) -> None:
+        self._when_accepted.append(work)
+
+    def accept(self) -> None:
+        """The answer is good: do what waited for that."""
+        for work in self._when_accepted:
+            work()
 
     def add(self, message: AIMessage, seconds: float, queued: float, source: CacheState) -> None:
         """Enter one finished call: its usage as the server reported it, and how long it waited and took.
@@ -52,6 +61,13 @@ class Ledger:
             output_tokens=before.output_tokens + call.output_tokens,
             model_calls=before.model_calls + 1,
         )
+
+
+def when_accepted(work: Callable[[], None]) -> None:
+    """Do this when the request's whole answer turns out to be good; never, where a chain runs on its own."""
+    ledger = _current.get()
+    if ledger is not None:
+        ledger.when_accepted(work)
 
 
 def usage_of(message: AIMessage) -> Usage:

@@ -245,6 +245,7 @@ class Runner:
 
 
 def _result(output: Any, selection: Selection, backend: str, ledger: Ledger, start: float) -> TaskResult[Any]:
+    ledger.accept()
     return TaskResult(
         output=output,
         prompt=_identity(selection),

@@ -66,7 +66,8 @@ class Admission:
 
         Raises BackendBusy: at once where the queue is full or its wait would be too long for the deadline; later
         where another request took the place in the full queue, the time left became too short for an answer, or
-        `queue_timeout_s` is over. A block that ends without an exception teaches how long an answer takes.
+        `queue_timeout_s` is over. A block that ends without an exception, or that is left after the answer has begun,
+        teaches how long an answer takes.
         """
         now = _now()
         request = Request(ticket, self._times.cost(ticket.kind), now)
@@ -83,6 +84,9 @@ class Admission:
         try:
             yield request.started - request.arrived
             answered = True
+        except (asyncio.CancelledError, GeneratorExit):
+            answered = ticket.begun
+            raise
         finally:
             self._release(request, answered=answered)
 

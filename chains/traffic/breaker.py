@@ -7,7 +7,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from enum import Enum
 
-from chains.errors import BackendBusy, BackendError, BackendProtocolError, BackendTimeout, BackendUnavailable
+from chains.errors import (
+    BackendBusy,
+    BackendError,
+    BackendProtocolError,
+    BackendRejected,
+    BackendTimeout,
+    BackendUnavailable,
+    ContextExceeded,
+)
 from chains.traffic.meter import SILENT, Meter
 
 __all__ = ["Breaker", "BreakerState"]
@@ -15,6 +23,7 @@ __all__ = ["Breaker", "BreakerState"]
 _log = logging.getLogger("copydesk.traffic.breaker")
 
 _FAILURES = (BackendUnavailable, BackendTimeout, BackendProtocolError)
+_WORDS = (BackendBusy, BackendRejected, ContextExceeded)
 _LEAST_JITTER = 0.8
 
 
@@ -51,6 +60,7 @@ class Breaker:
         self._last_code = ""
         self._open_until: float | None = None
         self._probing = False
+        self._is_on_trial = False
         self._changes = 0
         self._meter = meter
         self._tell(BreakerState.CLOSED)
@@ -72,34 +82,38 @@ class Breaker:
             raise self._refusal("one request is asking it whether it is well again", self._first_cooldown_s)
 
     @asynccontextmanager
-    async def guard(self) -> AsyncIterator[None]:
+    async def guard(self) -> AsyncIterator[Callable[[], None]]:
         """Ask the backend inside, with the slot at hand: what comes of it is counted.
 
+        Yields what to call when an answer begins: that ends a probe well, though the answer may still break off.
         Raises BackendUnavailable as `check` does. BackendUnavailable, BackendTimeout and BackendProtocolError from
-        inside are failures; no error at all, and BackendBusy, which is the server's own, are signs of life; anything
-        else says nothing. A request that began before the breaker opened or closed is no longer counted.
+        inside are failures. No error at all, an answer that its caller leaves after it began, and what the server
+        says in words (busy, refused, too long) are signs of life; a caller that leaves before says nothing. A
+        request that began before the breaker opened or closed is no longer counted.
         """
         self.check()
-        changes = self._changes
-        is_probe = self._probing = self._open_until is not None
-        if is_probe:
+        trial = _Trial(self, is_probe=self._open_until is not None)
+        if trial.is_probe:
+            self._probing = True
             self._tell(BreakerState.HALF_OPEN)
         try:
-            yield
-        except _FAILURES as error:
-            if changes == self._changes:
-                self._failed(error)
-            raise
-        except BackendBusy:
-            if changes == self._changes:
-                self._succeeded()
+            yield trial.begin
+        except BaseException as error:
+            self._count(trial, error)
             raise
         else:
-            if changes == self._changes:
-                self._succeeded()
+            self._count(trial, None)
         finally:
-            if is_probe:
+            if trial.is_probe:
                 self._probing = False
+
+    def _count(self, trial: "_Trial", error: BaseException | None) -> None:
+        if trial.changes != self._changes:
+            return
+        if isinstance(error, _FAILURES):
+            self._failed(error)
+        elif error is None or trial.has_begun or isinstance(error, _WORDS):
+            self._succeeded()
 
     def stalled(self) -> None:
         """Count a request whose caller left because no answer came, though one was long due."""
@@ -113,17 +127,24 @@ class Breaker:
 
     def _succeeded(self) -> None:
         self._failures = 0
+        self._is_on_trial = False
+        self._cooldown_s = self._first_cooldown_s
         if self._open_until is not None:
-            self._open_until = None
-            self._cooldown_s = self._first_cooldown_s
-            self._changes += 1
-            self._tell(BreakerState.CLOSED)
-            _log.info("backend %r: well again", self._backend)
+            self._close()
+
+    def _close(self) -> None:
+        """Let requests through again. Until one has succeeded, the next failure opens the breaker for longer."""
+        self._is_on_trial = self._failures > 0
+        self._open_until = None
+        self._failures = min(self._failures, self._threshold - 1)
+        self._changes += 1
+        self._tell(BreakerState.CLOSED)
+        _log.info("backend %r: well again", self._backend)
 
     def _failed(self, error: BackendError) -> None:
         self._failures += 1
         self._last_code = error.code
-        if self._open_until is not None:
+        if self._open_until is not None or self._is_on_trial:
             self._cooldown_s = min(2 * self._cooldown_s, self._longest_cooldown_s)
         elif self._failures < self._threshold:
             return
@@ -143,3 +164,19 @@ class Breaker:
         self._meter.refused(self._backend, "breaker_open")
         message = f"it failed {self._failures} times in a row, last with {self._last_code}; {until}."
         return BackendUnavailable(message, backend=self._backend, retry_after_s=retry_after_s)
+
+
+class _Trial:
+    """One request inside the guard."""
+
+    def __init__(self, breaker: Breaker, *, is_probe: bool) -> None:
+        self._breaker = breaker
+        self.is_probe = is_probe
+        self.has_begun = False
+        self.changes = breaker._changes
+
+    def begin(self) -> None:
+        self.has_begun = True
+        if self.is_probe and self.changes == self._breaker._changes:
+            self._breaker._close()
+            self.changes = self._breaker._changes

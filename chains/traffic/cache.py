@@ -7,7 +7,7 @@ from langchain_core.messages import AIMessage
 
 __all__ = ["AnswerCache"]
 
-_ENTRY_BYTES = 1024
+_ENTRY_BYTES, _LOGPROB_BYTES = 1024, 512
 
 
 class AnswerCache:
@@ -28,4 +28,5 @@ class AnswerCache:
 
 def _size(answer: AIMessage) -> int:
     logprobs = answer.response_metadata.get("logprobs", ())
-    return _ENTRY_BYTES + len(str(answer.text).encode()) + sum(_ENTRY_BYTES for _ in logprobs)
+    values = sum(1 + len(token["top_logprobs"]) for token in logprobs)
+    return _ENTRY_BYTES + len(str(answer.text).encode()) + values * _LOGPROB_BYTES

@@ -49,10 +49,21 @@ class Generation(Generic[T]):
     def ended(self) -> bool:
         return self._ended
 
+    @property
+    def failed(self) -> bool:
+        return self._error is not None
+
     def start(self, source: AsyncGenerator[T, None]) -> asyncio.Task[None]:
         """Let the generation run in a task, which closes the source at the end."""
         self._task = asyncio.create_task(self._run(source))
+        self._task.add_done_callback(self._end)
         return self._task
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        """Where the task was cancelled before its first step, nothing else tells the followers."""
+        if not self._ended:
+            self._ended, self._error = True, asyncio.CancelledError()
+            self._tell()
 
     async def _run(self, source: AsyncGenerator[T, None]) -> None:
         try:

@@ -14,7 +14,8 @@ class Ticket(Protocol):
     """What a request asks for admission with.
 
     `caller` is whom fairness goes by; requests of one `kind` take about as long. `deadline` is until when its answer
-    is of use, by the event loop's clock; it may change while the request waits. None: for ever.
+    is of use, by the event loop's clock; it may change while the request waits. None: for ever. `begun` says whether
+    a part of the answer is there: whoever leaves then had what was wanted.
     """
 
     @property
@@ -25,6 +26,9 @@ class Ticket(Protocol):
 
     @property
     def kind(self) -> str: ...
+
+    @property
+    def begun(self) -> bool: ...
 
     def deadline(self) -> float | None: ...
 

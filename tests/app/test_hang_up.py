@@ -8,7 +8,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.app.events import read
+from tests.app.events import events, read
 from tests.backends.ollama_server import Canned, OllamaServer, canned_server
 from tests.conftest import Service, serving, wait_until
 
@@ -70,7 +70,7 @@ def test_one_that_waits_in_the_queue_never_reaches_the_server(
         assert upstream.counts.requests["/api/chat"] == asked
     assert wait_until(lambda: upstream.counts.active == 0, SOON_S)
     with service.client() as client:
-        assert client.post(WHOLE, json={"text": "next", "max_words": 3}).status_code == 200
+        assert events(client, STREAM, {"text": "next", "max_words": 3})[-1].name == "done"
 
 
 def test_of_two_identical_callers_one_may_leave(service: Service, upstream: OllamaServer) -> None:

@@ -45,6 +45,7 @@ async def ask(
     """One call on its terms, greedy unless told otherwise, with its account."""
     with on_terms(terms or Terms(caller="a", task="summarize")), open_ledger() as ledger:
         message = await lane.ainvoke(text, **{"temperature": 0, **keywords})
+        ledger.accept()
     return message, ledger
 
 

@@ -34,9 +34,9 @@ DOWN = BackendUnavailable("down", backend="gpu")
 BUSY = BackendBusy("busy", backend="gpu")
 SLOW = BackendTimeout("slow", backend="gpu")
 NONSENSE = BackendProtocolError("nonsense", backend="gpu")
+REFUSED = BackendRejected("refused", backend="gpu")
+TOO_LONG = ContextExceeded(needed=9, limit=5, reserved=1)
 NEUTRAL = [
-    pytest.param(BackendRejected("refused", backend="gpu"), id="rejected"),
-    pytest.param(ContextExceeded(needed=9, limit=5, reserved=1), id="context exceeded"),
     pytest.param(OutputInvalid("bad", raw="{"), id="unusable output"),
     pytest.param(asyncio.CancelledError(), id="cancelled"),
     pytest.param(GeneratorExit(), id="stream left"),
@@ -75,6 +75,8 @@ def opened(clock: Callable[[], float]) -> Breaker:
         pytest.param([DOWN, DOWN, None, DOWN, DOWN], BreakerState.CLOSED, id="an answer between them"),
         pytest.param([DOWN, DOWN, BUSY, DOWN, DOWN], BreakerState.CLOSED, id="busy is a sign of life"),
         pytest.param([BUSY] * 9, BreakerState.CLOSED, id="busy is no failure"),
+        pytest.param([DOWN, DOWN, REFUSED, DOWN, DOWN], BreakerState.CLOSED, id="a refusal is a sign of life"),
+        pytest.param([DOWN, DOWN, TOO_LONG, DOWN, DOWN], BreakerState.CLOSED, id="so is too long a prompt"),
     ],
 )
 def test_failures_in_a_row_open_it(outcomes: list[BaseException | None], expected: BreakerState) -> None:
@@ -96,6 +98,37 @@ def test_what_says_nothing_of_the_backend_neither_opens_nor_closes(outcome: Base
     assert state(breaker) is BreakerState.HALF_OPEN
     ask_all(breaker, None)  # the probe's place was free again
     assert state(breaker) is BreakerState.CLOSED
+
+
+@pytest.mark.parametrize("outcome", [BUSY, REFUSED, TOO_LONG], ids=["busy", "refused", "too long"])
+def test_a_server_that_speaks_ends_a_probe_well(outcome: BaseException) -> None:
+    """Else one caller whose requests are refused would hold the probe's place for ever."""
+    clock = Clock()
+    breaker = Breaker("gpu", threshold=1, clock=clock)
+    ask_all(breaker, DOWN)
+    clock.now = 1.0
+    ask_all(breaker, outcome)
+    assert state(breaker) is BreakerState.CLOSED
+
+
+def test_an_answer_that_begins_lets_the_others_through() -> None:
+    async def whole() -> None:
+        clock = Clock()
+        breaker = Breaker("gpu", threshold=1, cooldown_s=1, clock=clock)
+        with suppress(BackendUnavailable):
+            async with breaker.guard():
+                raise DOWN
+        clock.now = 1.0
+        with suppress(BackendUnavailable):
+            async with breaker.guard() as begin:
+                begin()
+                breaker.check()
+                raise DOWN
+        # The answer broke off after all: the next cooldown is longer.
+        clock.now = 2.0
+        assert breaker.state is BreakerState.OPEN
+
+    asyncio.run(whole())
 
 
 def test_while_open_requests_are_refused_without_being_sent() -> None:

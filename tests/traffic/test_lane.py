@@ -90,6 +90,71 @@ def test_a_stream_is_kept_and_served_from_the_cache() -> None:
     assert model.served_tokens == 2
 
 
+def test_what_the_task_cannot_use_is_not_kept() -> None:
+    lane, model = lane_over([ANSWERS], cache=AnswerCache(1 << 20, 60))
+
+    async def work() -> None:
+        for _ in range(2):
+            with on_terms(CACHED), open_ledger():  # which never hears that the answer was good
+                await lane.ainvoke("hello", temperature=0)
+
+    using(lane, work)
+    assert model.served_tokens == 4
+
+
+def test_what_was_cut_off_is_not_kept() -> None:
+    lane, model = lane_over([{**ANSWERS, "cut_off": True}], cache=AnswerCache(1 << 20, 60))
+
+    async def work() -> None:
+        for _ in range(2):
+            await ask(lane, terms=CACHED)
+
+    using(lane, work)
+    assert model.served_tokens == 4
+
+
+def test_a_whole_answer_that_had_begun_is_not_generated_again() -> None:
+    lane, model = lane_over([{**ANSWERS, "fail": "unavailable", "fail_after": 1, "times": 1}, ANSWERS], retries=1)
+
+    async def work() -> None:
+        with pytest.raises(BackendUnavailable):
+            await ask(lane)
+
+    using(lane, work)
+    assert model.served_tokens == 1
+
+
+def test_whole_and_streamed_requests_share_a_generation() -> None:
+    lane, model = lane_over([{**ANSWERS, "delay_ms": 50}])
+
+    async def stream() -> str:
+        async with aclosing(lane.astream("hello", temperature=0)) as chunks:
+            return "".join([str(chunk.text) async for chunk in chunks])
+
+    async def whole() -> str:
+        return str((await lane.ainvoke("hello", temperature=0)).text)
+
+    assert set(using(lane, lambda: asyncio.gather(stream(), whole()))) == {"one two"}
+    assert model.served_tokens == 2
+
+
+def test_streams_that_are_ended_on_purpose_are_signs_of_life() -> None:
+    script = [{"when": "down", "fail": "unavailable"}, {"answer": "one two three", "token_ms": 20}]
+    lane, _ = lane_over(script, threshold=2)
+
+    async def work() -> None:
+        for number in range(4):
+            async with aclosing(lane.astream(f"well {number}", temperature=0)) as chunks:
+                async for _ in chunks:
+                    break
+            await asyncio.sleep(0.01)
+            with pytest.raises(BackendUnavailable, match="as its script says"):
+                await ask(lane, f"down {number}")
+
+    using(lane, work)
+    assert lane.breaker.state.value == "closed"
+
+
 @pytest.mark.parametrize(
     ("script", "retries", "outcome", "failed"),
     [
@@ -212,6 +277,7 @@ def test_stalls_that_deadlines_cut_open_the_breaker() -> None:
         well = [await asked(f"well {number}", 1) for number in range(4)]
         hurried = [await asked(f"hurried {number}", 0.1) for number in range(4)]
         stalled = [await asked(f"stalled {number}", 1.1) for number in range(3)]
+        await asyncio.sleep(0.05)
         return [*well, *hurried, *stalled, await asked("next", 0.1)]
 
     late = "TimeoutError"

@@ -23,6 +23,7 @@ class Asks:
     seconds: float = 1.0
     name: str = ""
     error: BaseException | None = None
+    begun: bool = False
 
     def deadline(self) -> float | None:
         return self.until

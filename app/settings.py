@@ -23,6 +23,11 @@ PREFIX = "COPYDESK_"
 _NOT_SETTINGS = {"COPYDESK_CONFIG", "COPYDESK_DATA_DIR"}
 _FILE = Path("copydesk.yaml")
 _LARGEST_FILE = 1 << 20
+_PLAIN_WORDS = {
+    "extra_forbidden": "unknown key; copydesk.example.yaml lists them all",
+    "missing": "this is required; copydesk.example.yaml shows it",
+    "too_short": "name at least one",
+}
 
 
 class _Section(BaseModel):
@@ -177,13 +182,13 @@ def _merge(below: dict[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
 
 def _describe(item: ErrorDetails, sources: Mapping[str, Mapping[str, Any]]) -> str:
     place = [str(part) for part in item["loc"]]
-    origin = next((name for name, values in sources.items() if _holds(values, place)), None)
+    # What is missing stands in no source: what it is missing from does.
+    sought = place[:-1] if item["type"] == "missing" else place
+    origin = next((name for name, values in sources.items() if _holds(values, sought)), None)
     key = ".".join(place)
     if origin == "environment":
         key = PREFIX + "__".join(place).upper()
-    message = {"extra_forbidden": "unknown key; copydesk.example.yaml lists them all"}.get(
-        item["type"], item["msg"].removeprefix("Value error, ")
-    )
+    message = _PLAIN_WORDS.get(item["type"], item["msg"].removeprefix("Value error, "))
     return f"{origin}: {key}: {message}" if origin else f"{key}: {message}"
 
 
@@ -204,6 +209,11 @@ def _rules(settings: Settings) -> list[str]:
             f"server.host: {settings.server.host} is not a loopback address, and a service without API keys listens "
             "only on loopback; use 127.0.0.1"
         )
+    problems += [
+        f"routes.{route}: {name!r} stands twice; name each backend once, in the order in which they are tried"
+        for route, names in settings.routes.items()
+        for name in sorted({name for name in names if names.count(name) > 1})
+    ]
     workers = settings.server.workers
     problems += [
         f"backends.{name}.concurrency: {backend.concurrency} slots can't be divided among {workers} workers "

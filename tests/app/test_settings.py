@@ -60,8 +60,12 @@ def test_the_file_of_the_folder_serves_where_none_is_named(tmp_path: Path, monke
         pytest.param(
             "server: {workers: 3}", "backends.local.concurrency: 2 slots can't be divided among 3", id="too few slots"
         ),
-        pytest.param("backends: {}", "backends: Dictionary should have at least 1", id="no backend"),
-        pytest.param("routes: {default: []}", "routes.default: Tuple should have at least 1", id="empty route"),
+        pytest.param("backends: {}", "backends: name at least one", id="no backend"),
+        pytest.param("routes: {default: [a, a]}", "routes.default: 'a' stands twice", id="twice in a route"),
+        pytest.param(
+            "backends: {gpu: {kind: ollama}}", "copydesk.yaml: backends.gpu.model: this is required", id="no model"
+        ),
+        pytest.param("routes: {default: []}", "routes.default: name at least one", id="empty route"),
         pytest.param("- a", "must be a mapping", id="not a mapping"),
         pytest.param("a: [", "copydesk.yaml:1:5: not valid YAML", id="not YAML"),
         pytest.param("server: {port: 1}\nserver: {port: 2}", "yaml:2:1: the key 'server' stands twice", id="twice"),

@@ -148,6 +148,7 @@ SCRIPT = [
     {"when": "no schema", "answer": "certainly!"},
     {"when": "endless", "answer": "One sentence. And a stu", "cut_off": True},
     {"when": "take your time", "answer": "Done.", "delay_ms": 2000},
+    {"when": "at length", "answer": "word " * 1000, "token_ms": 20},
     {"when": "Which labels", "answer": {"labels": ["b", "a"]}},
     {"when": "Which label", "answer": {"label": "b"}},
     {

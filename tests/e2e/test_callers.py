@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import Service, program
+from tests.conftest import Service, program, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -22,6 +22,28 @@ def test_the_default_client_of_the_jdk_is_served(scripted_service: Service, char
     answers = done.stdout.splitlines()
     assert len(answers) == 2, done.stderr
     assert all(answer.startswith("200 HTTP_1_1") and "A short answer." in answer for answer in answers), answers
+
+
+def stream_in_java(service: Service, text: str, how: str) -> list[str]:
+    source = Path(__file__).with_name("JdkStream.java")
+    command = [program("java", "openjdk-17-jdk-headless"), str(source), service.url, text, how]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_the_default_client_of_the_jdk_reads_a_stream(scripted_service: Service) -> None:
+    status, *lines = stream_in_java(scripted_service, "x", "stay")
+    assert status.startswith("200 text/event-stream")
+    events = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
+    assert events == ["delta", "delta", "delta", "done"]
+    assert [line for line in lines if line.startswith("id: ")] == ["id: 1", "id: 2", "id: 3", "id: 4"]
+
+
+def test_a_stream_that_java_closes_is_over_here(scripted_service: Service) -> None:
+    assert "event: delta" in stream_in_java(scripted_service, "at length", "leave")
+    gone = "id=jdk-leave code=caller_gone"
+    assert wait_until(lambda: any(gone in line for line in scripted_service.log))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ machinery costs more per call than everything else that Copydesk does.
 
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -190,22 +190,28 @@ def _read_object(message: AIMessage, validator: Draft202012Validator) -> dict[st
             "The model's answer was longer than its cap on output tokens, so it is incomplete. Send a shorter text.",
             raw=raw,
         )
-    try:
-        value: dict[str, Any] = json.loads(_without_fence(raw))
-    except json.JSONDecodeError as error:
-        raise _SchemaBroken(f"character {error.pos} ({error.msg})", str(error)) from None
+    value: dict[str, Any] = _parsed(raw)
     first = next(validator.iter_errors(value), None)
     if first is not None:
         raise _SchemaBroken(f"{first.json_path} ({first.validator})", f"at {first.json_path}: {first.message[:300]}")
     return value
 
 
-def _without_fence(text: str) -> str:
-    """The content of a Markdown code fence, where the whole answer is one; models without constraint add it."""
-    stripped = text.strip()
-    if stripped.startswith("```") and stripped.endswith("```") and "\n" in stripped:
-        return stripped.split("\n", 1)[1].removesuffix("```")
-    return stripped
+def _parsed(text: str) -> Any:
+    """The JSON value that the text is, or the object that stands in it: models without constraint put it into a code
+    fence or between sentences. Nothing is completed or guessed. Raises _SchemaBroken."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        start = text.find("{")
+        if start >= 0:
+            with suppress(ValueError, RecursionError):
+                return json.JSONDecoder().raw_decode(text, start)[0]
+        raise _SchemaBroken(f"character {error.pos} ({error.msg})", str(error)) from None
+    except (ValueError, RecursionError):  # a number of too many digits, or too deep a nesting
+        raise _SchemaBroken(
+            "the whole", "no number may have thousands of digits, and no value thousands of levels"
+        ) from None
 
 
 def _second_request(broken: _SchemaBroken) -> HumanMessage:

@@ -122,7 +122,13 @@ _STRINGS = {
     ">>PREFIX<< >>SUFFIX<< >>MIDDLE<<",
     "EXAONE": "[|system|] [|user|] [|assistant|] [|tool|] [|endofturn|] [BOS] [EOS]",
     "InternLM, Kimi, Hunyuan, ERNIE, LFM, Nemotron": "<|action_start|> <|plugin|> <|im_middle|> "
-    "<|tool_calls_section_begin|> <｜hy_User｜> <|begin_of_sentence|> <|tool_list_start|> <eom> <eoa>",
+    "<|tool_calls_section_begin|> <｜hy_User｜> <|begin_of_sentence|> <|tool_list_start|> <eoh> <eom> <eoa>",
+    "Ling, Bailing": "<role> </role>",
+    "SmolVLM, Idefics": "<end_of_utterance> <fake_token_around_image> <global-img>",
+    "TeleChat": "<_system> <_user> <_bot> <_end> <_start> <_pad>",
+    "BlueLM": "[|Human|] [|AI|] [|SYSTEM|]",
+    "InternVL": "<IMG_CONTEXT>",
+    "Janus": "<begin_of_image> <end_of_image> <image_placeholder>",
     "MiniMax": "]~!b[ ]~b] [e~[ <minimax:tool_call> </minimax:tool_call>",
     "Seed": "<seed:bos> <seed:eos> <seed:pad> <seed:think> </seed:think> <seed:tool_call> </seed:tool_call> "
     "<seed:cot_budget_reflect> </seed:cot_budget_reflect> <[begin▁of▁sentence]> <[end▁of▁sentence]>",

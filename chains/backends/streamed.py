@@ -4,7 +4,6 @@ Answers are streamed from the server also where a caller wants them whole: only 
 servers see a hang-up soon.
 """
 
-import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
@@ -17,7 +16,8 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 
 from chains.backends.configuration import Timeouts
-from chains.errors import BackendProtocolError, BackendTimeout
+from chains.backends.watched import MOST_TOKENS, Bounds, watched
+from chains.errors import BackendProtocolError
 
 __all__ = ["CallOptions", "StreamedChatModel", "role_of"]
 
@@ -103,11 +103,21 @@ class StreamedChatModel(BaseChatModel):
 
     @abstractmethod
     def _chunks(self, messages: list[BaseMessage], options: CallOptions) -> AsyncGenerator[AIMessageChunk, None]:
-        """The answer as the server sends it. Exactly one chunk has a `finish_reason`; errors are ours already.
+        """The answer as the server sends it. Exactly one chunk has a `finish_reason`; errors are ours already,
+        and any other is taken for an answer that is malformed.
 
-        A chunk without text tells that the server is at work on the prompt: it isn't given out and doesn't count as
-        the first token, but neither may it stall.
+        A chunk that says nothing tells that the server is at work: it isn't given out, and extends no time limit.
         """
+
+    def _must_take(self, messages: list[BaseMessage], options: CallOptions) -> None:
+        """Raises ValueError for a call that this kind can't serve. What `_chunks` raises is taken for the server's
+        fault, so what is the caller's is found here."""
+        for message in messages:
+            role_of(message)
+
+    def _cap(self, options: CallOptions) -> int:
+        """The tokens that the server is asked for at most; an answer that is far more is cut off."""
+        return options.max_tokens or MOST_TOKENS
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
@@ -154,48 +164,25 @@ class StreamedChatModel(BaseChatModel):
             async for chunk in chunks:
                 yield ChatGenerationChunk(message=chunk)
 
+    def chunks(
+        self, messages: list[BaseMessage], stop: list[str] | None = None, **kwargs: Any
+    ) -> AsyncGenerator[AIMessageChunk, None]:
+        """What `astream` gives, without LangChain's callbacks, which cost more than the chunks themselves. Closing it
+        closes the connection at once."""
+        return self._checked(messages, CallOptions.of(stop, kwargs))
+
     async def _checked(self, messages: list[BaseMessage], options: CallOptions) -> AsyncGenerator[AIMessageChunk, None]:
         """The chunks that say something, each in time, and the end of the answer for certain."""
+        self._must_take(messages, options)
         finish: str | None = None
-        async with aclosing(_in_time(self._chunks(messages, options), self.timeouts, self.backend)) as chunks:
+        bounds = Bounds(self._cap(options), options.top_logprobs if options.logprobs else None)
+        said = watched(self._chunks(messages, options), self.timeouts, bounds, self.backend)
+        async with aclosing(said) as chunks:
             async for chunk in chunks:
                 finish = chunk.response_metadata.get("finish_reason", finish)
-                if (name := chunk.response_metadata.get("model_name", "")).startswith("/"):
+                if (name := str(chunk.response_metadata.get("model_name", ""))).startswith("/"):
                     # llama-server names its model by its path, which is no business of a caller's.
                     chunk.response_metadata["model_name"] = name.rpartition("/")[2]
                 yield chunk
         if finish not in _FINISHED:
             raise BackendProtocolError("the answer ended before it was complete", backend=self.backend)
-
-
-async def _in_time(
-    chunks: AsyncGenerator[AIMessageChunk, None], timeouts: Timeouts, backend: str
-) -> AsyncGenerator[AIMessageChunk, None]:
-    now = asyncio.get_running_loop().time
-    start = now()
-    first, total = start + timeouts.first_token_s, start + timeouts.total_s
-    ends, said = first, False
-    async with aclosing(chunks):
-        while True:
-            # The limit is set for each chunk anew: one that spanned the `yield` would cancel whoever consumes.
-            try:
-                async with asyncio.timeout_at(min(ends, total)) as limit:
-                    chunk = await anext(chunks, None)
-            except TimeoutError as error:
-                if not limit.expired():
-                    raise
-                raise BackendTimeout(_late(now() >= total, said, timeouts), backend=backend, original=error) from error
-            if chunk is None:
-                return
-            if chunk.content or chunk.response_metadata or chunk.usage_metadata:
-                said = True
-                yield chunk
-            ends = now() + timeouts.idle_s if said else first
-
-
-def _late(is_over: bool, said: bool, timeouts: Timeouts) -> str:
-    if is_over:
-        return f"no complete answer within {timeouts.total_s:g} s (timeout_s)"
-    if said:
-        return f"no further token within {timeouts.idle_s:g} s (idle_timeout_s)"
-    return f"no first token within {timeouts.first_token_s:g} s (first_token_timeout_s)"

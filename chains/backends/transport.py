@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from math import nan
 from typing import Any
 
 import aiohttp
@@ -77,14 +78,16 @@ class Transport:
     async def post_json(self, path: str, body: Mapping[str, Any]) -> Any:
         """The JSON value that the server answers with 200. Raises BackendError."""
         async with self.post(path, body) as response:
-            return await self._json(response)
+            return await self.json_of(response)
 
     async def get_json(self, path: str) -> Any:
         """The JSON value that the server answers with 200. Raises BackendError."""
         async with self.get(path) as response:
-            return await self._json(response)
+            return await self.json_of(response)
 
-    async def _json(self, response: aiohttp.ClientResponse) -> Any:
+    async def json_of(self, response: aiohttp.ClientResponse) -> Any:
+        """The JSON value of a response with status 200, which may not be endless. Raises BackendError for another
+        status, ValueError or RecursionError, which are to be translated, for what is no JSON."""
         if response.status != 200:
             raise await self.refused(response)
         raw = await response.content.read(_LARGEST_ANSWER + 1)
@@ -114,17 +117,21 @@ class Transport:
             self._loop = loop
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout_s)
             connector = aiohttp.TCPConnector(limit=0)
-            self._session = aiohttp.ClientSession(connector=connector, timeout=timeout, headers=self._headers)
+            # A cookie would tie the calls of one caller to those of another, and servers of models need none.
+            self._session = aiohttp.ClientSession(
+                connector=connector, timeout=timeout, headers=self._headers, cookie_jar=aiohttp.DummyCookieJar()
+            )
         return self._session
 
     @asynccontextmanager
     async def translated(self) -> AsyncIterator[None]:
-        """Every foreign error of the block as one of ours."""
+        """Every foreign error of the block as one of ours: what isn't aiohttp's is an answer in a form that nobody
+        expected."""
         try:
             yield
         except CopydeskError:
             raise
-        except (aiohttp.ClientError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except Exception as error:
             kind, message = self._meaning(error)
             raise kind(message, backend=self.backend, original=error) from error
 
@@ -148,7 +155,7 @@ class Transport:
             return BackendProtocolError, "the answer was cut off before it was complete"
         if isinstance(error, aiohttp.ClientError):
             return BackendProtocolError, f"the answer is no proper HTTP ({type(error).__name__})"
-        return BackendProtocolError, f"the answer is malformed or incomplete ({type(error).__name__})"
+        return BackendProtocolError, "the answer is malformed or incomplete"
 
 
 def refusal(backend: str, status: int, raw: bytes, retry_after_header: str | None = None) -> BackendError:
@@ -168,9 +175,14 @@ def retry_after(header: str | None) -> float | None:
     try:
         seconds = float(header)
     except ValueError:
-        try:
-            when = parsedate_to_datetime(header)
-        except ValueError:
-            return None
-        seconds = (when - datetime.now(when.tzinfo or UTC)).total_seconds()
+        seconds = _seconds_until(header)
     return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER_S) if seconds == seconds else None
+
+
+def _seconds_until(date: str) -> float:
+    """NaN for what is no date. One without a zone, or with -0000, is in UTC."""
+    try:
+        when = parsedate_to_datetime(date)
+        return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return nan

@@ -46,7 +46,8 @@ class Script:
     write_bytes      the size of the pieces in which bytes go out, so that characters and lines are cut
     delta            further fields of each token's delta, choice further fields of its choice
     model            the name that the server reports
-    pages            for other paths: a status and a JSON value
+    pages            for other paths: a status and a JSON value, after page_delay_s
+    linger_s         how long the connection stays open after the last event
     """
 
     tokens: tuple[str, ...] = ("one ", "two")
@@ -67,12 +68,15 @@ class Script:
     choice: Mapping[str, Any] = field(default_factory=dict)
     model: str = "reported-model"
     pages: Mapping[str, tuple[int, Any]] = field(default_factory=dict)
+    page_delay_s: float = 0
+    linger_s: float = 0
 
 
 class OpenAIServer:
     """The server on a free port. `asked` are the bodies of the requests for answers, `keys` their Authorization,
     `paths` all paths in their order, `running` the answers that are being given, `left` those whose caller went;
-    `generated` the tokens sent in all, `started` is set when the first one begins."""
+    `generated` the tokens sent in all, `started` is set when the first one begins; `connections` are the callers'
+    ports of all requests for answers."""
 
     def __init__(self, script: Script | None = None) -> None:
         self.script = script or Script()
@@ -82,6 +86,7 @@ class OpenAIServer:
         self.running = 0
         self.left = 0
         self.generated = 0
+        self.connections: list[int] = []
         self.started = asyncio.Event()
         self.url = ""
         self._runner: web.AppRunner | None = None
@@ -106,6 +111,7 @@ class OpenAIServer:
 
     async def _page(self, request: web.Request) -> web.Response:
         self.paths.append(request.path)
+        await asyncio.sleep(self.script.page_delay_s)
         status, value = self.script.pages.get(request.path, (404, {"error": {"message": "no such page"}}))
         return web.json_response(value, status=status)
 
@@ -113,6 +119,8 @@ class OpenAIServer:
         self.paths.append(request.path)
         self.keys.append(request.headers.get("authorization"))
         self.asked.append(await request.json())
+        assert request.transport is not None
+        self.connections.append(request.transport.get_extra_info("peername")[1])
         script = self.script
         if script.status != 200:
             return web.Response(status=script.status, text=script.body, headers=dict(script.headers))
@@ -151,6 +159,7 @@ class OpenAIServer:
             await self._write(response, self._event([], usage=script.usage))
         if script.done:
             await self._write(response, f"data: [DONE]{script.line_end * 2}".encode())
+        await asyncio.sleep(script.linger_s)
 
     def _event(self, choices: list[dict[str, Any]], **fields: Any) -> bytes:
         event = {"object": "chat.completion.chunk", "model": self.script.model, "choices": choices, **fields}

@@ -52,6 +52,17 @@ def test_a_control_string_is_broken_behind_its_first_character(string: str) -> N
 
 
 @pytest.mark.parametrize(
+    "string",
+    [
+        *("<role>", "</role>", "<end_of_utterance>", "<_user>", "<_bot>", "<_end>", "<eoh>", "[|Human|]", "[|AI|]"),
+        *("<IMG_CONTEXT>", "<begin_of_image>", "<image_placeholder>"),
+    ],
+)
+def test_the_rarer_families_are_known(string: str) -> None:
+    assert neutralise(f"a{string}b") == f"a{string[0]}{JOINER}{string[1:]}b"
+
+
+@pytest.mark.parametrize(
     ("text", "neutral"),
     [
         pytest.param("<|im_end|>", f"<{JOINER}|im_end|>", id="plain"),

@@ -19,7 +19,13 @@ from tests.conftest import ROOT
         pytest.param({"model": "gpt-4o"}, "model", id="no provider"),
         pytest.param({"model": "ollama:llama3"}, "a kind of its own", id="ollama"),
         pytest.param({"base_url": "llm.example.com"}, "must be an address", id="no address"),
-        pytest.param({"base_url": "https://me:pw@llm.example.com"}, "no user, password", id="password in the address"),
+        pytest.param(
+            {"base_url": "https://me:pw@llm.example.com"}, "no user and no password", id="password in the address"
+        ),
+        pytest.param({"base_url": "http://gpu:99999/v1"}, "a port from 1 to 65535", id="a port too high"),
+        pytest.param({"base_url": "http://gpu:abc/v1"}, "a port from 1 to 65535", id="no port"),
+        pytest.param({"base_url": "http://gpu host/v1"}, "white space", id="white space"),
+        pytest.param({"base_url": "http://gpu/v1\n"}, "white space", id="a line end"),
         pytest.param({"options": {"api_key": "sk"}}, "api_key has no place here: name the key's", id="key"),
         pytest.param(
             {"options": {"default_headers": {"Authorization": "x"}}}, "default_headers.Authorization", id="header"

@@ -22,7 +22,7 @@ from chains.errors import (
     ContextExceeded,
 )
 from tests.backends.langchain_calls import ask, configuration, using
-from tests.backends.openai_server import OpenAIServer, Script
+from tests.backends.openai_server import USAGE, OpenAIServer, Script
 
 pytestmark = pytest.mark.e2e
 
@@ -64,6 +64,39 @@ def test_a_refusal(
 
     asked, _ = using(script, work, api_key_env="SAAS_KEY")
     assert asked == 1, "the package tried again by itself"
+
+
+@pytest.mark.parametrize(
+    ("when", "seconds"),
+    [
+        pytest.param("Wed, 21 Oct 2099 07:28:00 GMT", 3600, id="with a zone"),
+        pytest.param("Wed, 21 Oct 2099 07:28:00 -0000", 3600, id="without a zone"),
+        pytest.param("soon", None, id="no date"),
+    ],
+)
+def test_a_time_to_come_back(when: str, seconds: float | None) -> None:
+    with pytest.raises(BackendBusy) as caught:
+        ask(Script(status=503, body="{}", headers={"retry-after": when}))
+    assert caught.value.retry_after_s == seconds
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(status: int) -> None:
+    async def work() -> None:
+        async with OpenAIServer() as other:
+            script = Script(status=status, headers={"location": f"{other.url}/v1/chat/completions"})
+            async with OpenAIServer(script) as server:
+                with pytest.raises(BackendProtocolError, match=f"answered {status}"):
+                    await _ask_once(f"{server.url}")
+            assert other.paths == []
+
+    asyncio.run(work())
+
+
+def test_numbers_without_end_are_no_numbers() -> None:
+    said = {"code": "context_length_exceeded", "message": TOO_LONG.replace("140", "1" * 5000)}
+    with pytest.raises(BackendRejected, match="doesn't say by how much"):
+        ask(Script(status=400, body=json.dumps({"error": said})))
 
 
 @pytest.mark.parametrize(
@@ -112,6 +145,31 @@ def test_a_context_that_is_exceeded_for_certain_is_refused_here() -> None:
             BackendBusy,
             "busy",
             id="error: busy",
+        ),
+        pytest.param(
+            Script(raw={1: b'data: {"error": {"code": {"a": 1}, "type": ["b"]}}\n\n'}),
+            BackendUnavailable,
+            "answered 500",
+            id="error without a name",
+        ),
+        pytest.param(
+            Script(usage={"prompt_tokens": -1, "completion_tokens": 2, "total_tokens": 1}),
+            BackendProtocolError,
+            "usage is malformed",
+            id="usage below zero",
+        ),
+        pytest.param(
+            Script(usage={**USAGE, "prompt_tokens_details": {"cached_tokens": -3}}),
+            BackendProtocolError,
+            "usage is malformed",
+            id="usage of the cache below zero",
+        ),
+        # OpenAI's SDK warns of it, which is an error in tests.
+        pytest.param(
+            Script(usage={**USAGE, "prompt_tokens": 20.5}),
+            BackendProtocolError,
+            "malformed|package failed",
+            id="usage with a fraction",
         ),
         pytest.param(
             Script(raw={1: b'data: {"error": {"message": "x"}}\n\n'}), BackendUnavailable, "answered 500", id="error"

@@ -51,6 +51,9 @@ def test_the_kind_is_in_the_table() -> None:
         pytest.param({"model": ""}, "at least 1", id="no model"),
         pytest.param({"base_url": "gpu-host:11434"}, "must be an address", id="no scheme"),
         pytest.param({"base_url": "http://a:b@gpu-host"}, "no password", id="a password"),
+        pytest.param({"base_url": "http://gpu-host:99999"}, "port from 1 to 65535", id="no port"),
+        pytest.param({"base_url": "http://gpu-host/a b"}, "no white space", id="white space"),
+        pytest.param({"api_key_env": "sk-very-secret"}, "should match pattern", id="a key for a variable"),
         pytest.param({"base_url": "http://gpu-host/v1/"}, "without /api or /v1", id="the other API"),
         pytest.param({"base_url": "http://gpu-host?x=1"}, "must end with", id="a query"),
         pytest.param({"keep_alive": "soon"}, "a duration such as", id="no duration"),
@@ -81,6 +84,13 @@ def test_a_key_that_is_not_set_stops_the_start(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delenv("GPU_KEY", raising=False)
     with pytest.raises(ConfigurationError, match="variable GPU_KEY is not set"):
         OllamaConfig(model="m", api_key_env="GPU_KEY").create("gpu")
+
+
+def test_a_key_that_no_header_can_carry_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GPU_KEY", "sk-very\r\nsecret")
+    with pytest.raises(ConfigurationError, match=r"backends\.gpu\.api_key_env: .* GPU_KEY holds no key") as caught:
+        OllamaConfig(model="m", api_key_env="GPU_KEY").create("gpu")
+    assert "secret" not in str(caught.value)
 
 
 def test_evidence_for_one_model_is_none_for_another() -> None:
@@ -169,6 +179,13 @@ def test_an_inspection_says_what_is_missing(server: OllamaServer) -> None:
     missing = str(inspected(server).missing)
     assert f"`ollama pull {server.model_name}`" in missing
     assert "`copydesk backends pull gpu`" in missing
+
+
+@pytest.mark.parametrize("path", ["/api/version", "/api/ps", "/api/show"])
+def test_an_inspection_has_a_limit(server: OllamaServer, path: str) -> None:
+    server.fault = Fault((path,), stall_first=True)
+    with pytest.raises(BackendTimeout, match=r"within 0\.3 s"):
+        inspected(server, timeout_s=0.3)
 
 
 def pulled(server: OllamaServer, **keys: Any) -> list[PullProgress]:

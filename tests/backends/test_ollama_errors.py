@@ -1,12 +1,14 @@
 """What can go wrong with an Ollama server: each time a typed error that says what to do, and never an answer."""
 
 import asyncio
+import json
 import os
 import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from langchain_core.messages import HumanMessage
 
 from chains.backends.ollama.chat_model import OllamaChatModel
 from chains.errors import (
@@ -26,6 +28,10 @@ SECRET = "caller-text-42"
 BUSY = "server busy, please try again.  maximum pending requests exceeded"
 MEMORY = "model requires more system memory (5.6 GiB) than is available (2.1 GiB)"
 QUOTED = '{"error":{"code":400,"message":"bad caller-text-42","type":"invalid_request_error"}}'
+
+
+ONCE = {"message": {"content": "x"}, "done": False}
+LAST = {"message": {"content": ""}, "done": True, "done_reason": "stop", "prompt_eval_count": 10, "eval_count": 1}
 
 
 @pytest.fixture
@@ -100,6 +106,75 @@ def test_a_failure_is_typed(server: OllamaServer, fault: Fault, error: type[Back
     found = failure(server)
     assert type(found) is error
     assert says in str(found)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param({**ONCE, "logprobs": ["x"]}, id="logprobs of texts"),
+        pytest.param({**ONCE, "logprobs": 5}, id="logprobs that are none"),
+        pytest.param({**ONCE, "logprobs": [{"token": 5, "logprob": -1}]}, id="a token that is no text"),
+        pytest.param({**ONCE, "logprobs": [{"token": "x", "logprob": float("nan")}]}, id="a logprob that is none"),
+        pytest.param({**ONCE, "message": "x"}, id="a message that is a text"),
+        pytest.param({**ONCE, "message": {"content": None}}, id="no content"),
+        pytest.param({**LAST, "prompt_eval_count": -5}, id="a negative prompt"),
+        pytest.param({**LAST, "prompt_eval_count": float("nan")}, id="a prompt of no number"),
+        pytest.param({**LAST, "prompt_eval_count": 10.5}, id="half a token"),
+        pytest.param({**LAST, "prompt_eval_count": "x"}, id="a prompt of text"),
+        pytest.param({**LAST, "prompt_eval_count": 10**30}, id="a prompt beyond any"),
+        pytest.param({**LAST, "prompt_eval_count": True}, id="a truth for a count"),
+        pytest.param({**LAST, "eval_count": -1}, id="a negative answer"),
+        pytest.param({**LAST, "eval_count": None}, id="an answer without a count"),
+        pytest.param({**LAST, "prompt_eval_cached_count": "x"}, id="cached tokens of text"),
+    ],
+)
+def test_a_malformed_line_is_no_answer(server: OllamaServer, line: dict[str, Any]) -> None:
+    server.fault = Fault(status=200, body=json.dumps(line).encode() + b"\n")
+    found = failure(server)
+    assert type(found) is BackendProtocolError
+    assert "malformed or incomplete" in str(found)
+    assert found.original is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        pytest.param("/api/show", b"[]", id="no object"),
+        pytest.param("/api/show", b'{"model_info": [1]}', id="a list for facts"),
+        pytest.param("/api/show", b'{"model_info": {"general.architecture": {}}, "capabilities": 5}', id="a number"),
+        pytest.param("/api/show", b"[" * 100_000, id="nested beyond any"),
+        pytest.param("/api/show", b'{"x": "' + b"x" * (9 << 20) + b'"}', id="too large"),
+        pytest.param("/api/ps", b"[]", id="no models"),
+        pytest.param("/api/ps", b'{"models": ["x"]}', id="models of texts"),
+        pytest.param("/api/ps", b'{"models": [{"model": "smollm2:135m", "context_length": -1}]}', id="less than none"),
+        pytest.param("/api/ps", b'{"models": [{"model": "smollm2:135m", "context_length": 1e999}]}', id="infinite"),
+        pytest.param("/api/version", b'"x"', id="no version"),
+    ],
+)
+def test_malformed_facts_are_the_servers_fault(server: OllamaServer, path: str, body: bytes) -> None:
+    server.fault = Fault((path,), status=200, body=body)
+    assert type(failure(server)) is BackendProtocolError
+
+
+def test_a_refusal_with_a_malformed_body_is_one_all_the_same(server: OllamaServer) -> None:
+    server.fault = Fault(status=500, body=b"[" * 50_000)
+    assert type(failure(server)) is BackendUnavailable
+    numbers = json.dumps({"error": {"type": "exceed_context_size_error", "n_prompt_tokens": 1e999, "n_ctx": -1}})
+    server.fault = Fault(status=400, error=numbers.replace("Infinity", "1e999"))
+    assert type(failure(server)) is BackendRejected
+
+
+def test_a_server_that_ignores_the_cap_is_cut_off(server: OllamaServer) -> None:
+    server.fault = Fault(status=200, body=(json.dumps(ONCE).encode() + b"\n") * 2000)
+    assert "far more than the 20 tokens" in str(failure(server))
+
+
+def test_a_wrong_call_is_the_callers_fault(server: OllamaServer) -> None:
+    with pytest.raises(ValueError, match="at most 20"):
+        ask(server, logprobs=True, top_logprobs=21)
+    with pytest.raises(ValueError, match="text only"):
+        ask(server, [HumanMessage([{"type": "image_url", "image_url": "http://x"}])])
+    assert not server.counts.requests
 
 
 def test_a_prompt_follows_no_redirect(server: OllamaServer) -> None:

@@ -258,6 +258,25 @@ def test_the_server_is_asked_for_its_facts_once(server: OllamaServer) -> None:
     assert server.counts.loads == 1
 
 
+@pytest.mark.parametrize("keys", [pytest.param({"num_ctx": 1024}, id="configured"), pytest.param({}, id="asked for")])
+def test_many_at_once_ask_for_facts_once(server: OllamaServer, keys: dict[str, Any]) -> None:
+    async def work(model: OllamaChatModel) -> None:
+        assert len(set(await asyncio.gather(*[model.context_tokens() for _ in range(60)]))) == 1
+
+    on(server, work, **keys)
+    assert server.counts.requests["/api/show"] == 1
+
+
+def test_many_at_once_get_the_same_refusal(server: OllamaServer) -> None:
+    server.installed = False
+
+    async def work(model: OllamaChatModel) -> list[Any]:
+        return await asyncio.gather(*[model.context_tokens() for _ in range(60)], return_exceptions=True)
+
+    assert {type(found) for found in on(server, work)} == {BackendRejected}
+    assert server.counts.requests["/api/show"] == 1
+
+
 def test_whoever_hangs_up_frees_the_slot() -> None:
     with canned_server(Canned(["x"] * 1000, each_s=0.01), parallel=1) as server:
 

@@ -160,6 +160,14 @@ def test_what_the_server_tells(server: LlamaServer) -> None:
     assert using(server, work) == (CONTEXT, 2, True, None)
 
 
+def test_answers_follow_one_another_though_the_server_hangs_up_after_each(server: LlamaServer) -> None:
+    async def work(model: OpenAIChatModel) -> None:
+        for _ in range(20):
+            assert (await model.ainvoke("Hello", max_tokens=1)).usage_metadata
+
+    using(server, work, context_tokens=CONTEXT)
+
+
 def test_a_prompt_beyond_the_context_is_refused_with_both_numbers(server: LlamaServer) -> None:
     with pytest.raises(ContextExceeded) as caught:
         ask(server, "word " * 1000, max_tokens=50)

@@ -1,9 +1,12 @@
 """What a server of OpenAI's protocol tells of itself: context, slots, tokenizer, models; and what follows from it."""
 
+import asyncio
 import json
+import time
 from typing import Any
 
 import pytest
+from langchain_core.messages import HumanMessage
 
 from chains.backends.configuration import (
     ChecksContext,
@@ -15,7 +18,7 @@ from chains.backends.configuration import (
     TellsSlots,
 )
 from chains.backends.openai.chat_model import OpenAIChatModel
-from chains.errors import BackendBusy, BackendRejected, BackendUnavailable, ContextExceeded
+from chains.errors import BackendBusy, BackendRejected, BackendTimeout, BackendUnavailable, ContextExceeded
 from tests.backends.openai_server import OpenAIServer, Script, using
 
 pytestmark = pytest.mark.e2e
@@ -101,13 +104,87 @@ def test_llama_server_is_asked_to_tell_how_far_it_has_read() -> None:
     assert using(Script(pages=VLLM), work)[0] == [False]
 
 
-def test_a_server_that_can_not_be_asked_is_sent_the_request() -> None:
-    async def work(server: OpenAIServer, model: OpenAIChatModel) -> str:
-        with pytest.raises(BackendBusy):
-            await model.context_tokens()
-        return str((await model.ainvoke("Hello")).text)
+UNTOLD = [
+    pytest.param({"pages": {"/v1/models": (429, {})}}, BackendBusy, id="429"),
+    pytest.param({"pages": {"/v1/models": (500, {})}}, BackendUnavailable, id="500"),
+    pytest.param({"page_delay_s": 60}, BackendTimeout, id="hanging"),
+]
 
-    assert using(Script(pages={"/v1/models": (429, {})}), work)[0] == "one two"
+
+@pytest.mark.parametrize(("changes", "error"), UNTOLD)
+def test_a_server_that_can_not_be_asked_is_sent_the_request(changes: dict[str, Any], error: type[Exception]) -> None:
+    async def work(server: OpenAIServer, model: OpenAIChatModel) -> tuple[str, int, float]:
+        start = time.monotonic()
+        for _ in range(3):
+            await model.check_context([HumanMessage("Hello")], 9)
+            text = str((await model.ainvoke("Hello")).text)
+        took, asked = time.monotonic() - start, server.paths.count("/v1/models")
+        with pytest.raises(error):
+            await model.context_tokens()
+        return text, asked, took
+
+    (text, asked, took), _ = using(Script(**changes), work, first_token_timeout_s=1)
+    assert (text, asked) == ("one two", 1)
+    assert took < 1
+
+
+@pytest.mark.parametrize(
+    "changes", [pytest.param({"pages": LLAMA}, id="told"), *(pytest.param(row.values[0], id=row.id) for row in UNTOLD)]
+)
+def test_many_callers_ask_once(changes: dict[str, Any]) -> None:
+    async def work(server: OpenAIServer, model: OpenAIChatModel) -> int:
+        await asyncio.gather(*(model.check_context([HumanMessage("Hello")], 9) for _ in range(60)))
+        await asyncio.gather(*(model.server_slots() for _ in range(60)), return_exceptions=True)
+        return server.paths.count("/v1/models")
+
+    # Who wants to know for certain asks again after a failure; who only sends a request doesn't.
+    expected = 1 if "pages" in changes and changes["pages"] is LLAMA else 2
+    assert using(Script(**changes), work, first_token_timeout_s=0.5)[0] == expected
+
+
+def test_a_caller_that_leaves_does_not_take_the_answer_from_the_others() -> None:
+    async def work(server: OpenAIServer, model: OpenAIChatModel) -> int | None:
+        first, second = (asyncio.ensure_future(model.context_tokens()) for _ in range(2))
+        await asyncio.sleep(0.1)
+        first.cancel()
+        return await second
+
+    assert using(Script(pages=LLAMA, page_delay_s=0.2), work)[0] == 512
+
+
+def test_a_configured_context_needs_no_question() -> None:
+    async def work(server: OpenAIServer, model: OpenAIChatModel) -> list[list[str]]:
+        await model.check_context([HumanMessage("Hello")], 9)
+        await model.ainvoke("Hello", max_tokens=9)
+        before = list(server.paths)
+        await model.check_context([HumanMessage("word " * 200)], 20)
+        return [before, server.paths[len(before) :]]
+
+    questions = ["/v1/models", "/props", "/apply-template", "/tokenize"]
+    found, _ = using(Script(pages=LLAMA), work, context_tokens=520)
+    assert found == [["/v1/chat/completions"], questions]
+
+
+def test_a_prompt_is_counted_once() -> None:
+    async def work(server: OpenAIServer, model: OpenAIChatModel) -> list[int]:
+        prompt, other = HumanMessage("word " * 200), HumanMessage("Word " * 200)
+        await model.check_context([prompt], 20)
+        await model.ainvoke([prompt], max_tokens=20)
+        once = server.paths.count("/tokenize")
+        await model.check_context([other], 20)
+        return [once, server.paths.count("/tokenize")]
+
+    usage = {"prompt_tokens": 490, "completion_tokens": 1}
+    assert using(Script(pages=LLAMA, usage=usage), work)[0] == [1, 2]
+
+
+def test_llama_server_is_known_by_its_answers_too() -> None:
+    async def work(server: OpenAIServer, model: OpenAIChatModel) -> list[bool]:
+        for _ in range(2):
+            await model.ainvoke("Hello", max_tokens=9)
+        return ["return_progress" in body for body in server.asked]
+
+    assert using(Script(headers={"server": "llama.cpp"}), work, context_tokens=520)[0] == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -136,12 +136,11 @@ class Connection:
             yield
         except CopydeskError:
             raise
-        except (ValueError, KeyError, TypeError) as error:
-            raise BackendProtocolError(
-                f"the answer is malformed or incomplete ({type(error).__name__})", backend=self._backend, original=error
-            ) from error
         except (aiohttp.ClientError, OSError) as error:
             raise self._unavailable("the model process broke down; it is being restarted", error) from error
+        except Exception as error:
+            message = "the answer is malformed or incomplete"
+            raise BackendProtocolError(message, backend=self._backend, original=error) from error
 
     def _unavailable(self, message: str, error: BaseException | None) -> BackendUnavailable:
         return BackendUnavailable(message, backend=self._backend, original=error)

@@ -64,6 +64,8 @@ class AnswerReader:
         or at its cap, or for no reason at all and `needs_reason`.
         """
         reason = self._finish(needs_reason)
+        if any(type(number) is not int or number < 0 for number in _counts(self._usage or {})):
+            raise self._broken("the usage is malformed: a number of tokens is negative or no whole number")
         rest = "" if self._has_form else "".join(self._talk)
         return AIMessageChunk(
             content=self._restorer.feed(rest) + self._restorer.finish(),
@@ -117,6 +119,15 @@ def _arguments(message: AIMessage) -> Iterator[tuple[tuple[Any, Any] | None, str
         yield (None, call.get("id")), json.dumps(call["args"], ensure_ascii=False)
     for broken in message.invalid_tool_calls:
         yield (None, broken.get("id")), broken.get("args") or ""
+
+
+def _counts(usage: Mapping[str, Any]) -> Iterator[Any]:
+    """The numbers of a whole answer; those of a single chunk may be corrections, and negative."""
+    for value in usage.values():
+        if isinstance(value, Mapping):
+            yield from _counts(value)
+        else:
+            yield value
 
 
 def _logprobs(metadata: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -2,16 +2,14 @@
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 
-from pydantic import Field, JsonValue, SecretStr, field_validator
+from pydantic import Field, JsonValue, field_validator
 
+from chains.backends.addresses import checked_base_url, key_from
 from chains.backends.configuration import BackendConfig, ModelIdentity
-from chains.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -78,14 +76,7 @@ class LangChainConfig(BackendConfig):
     @field_validator("base_url")
     @classmethod
     def _is_an_address(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("must be an address such as https://llm.example.com/v1")
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("must hold no user, password, query or fragment; name the key's variable in api_key_env")
-        return value.rstrip("/")
+        return None if value is None else checked_base_url(value)
 
     @field_validator("options")
     @classmethod
@@ -114,7 +105,7 @@ class LangChainConfig(BackendConfig):
                 provider_name=self.provider,
                 model=self.model.partition(":")[2],
                 base_url=self.base_url,
-                key=self._key(name),
+                key=key_from(self.api_key_env, place=f"backends.{name}.api_key_env") if self.api_key_env else None,
                 options=self.options,
                 timeouts=self.timeouts,
             ),
@@ -130,22 +121,6 @@ class LangChainConfig(BackendConfig):
         told = {"base_url": self.base_url, "model": self.model, "options": self.options, "structured": self.structured}
         canonical = json.dumps(told, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         return ModelIdentity(self.kind, self.model, "sha256:" + hashlib.sha256(canonical.encode()).hexdigest())
-
-    def _key(self, name: str) -> SecretStr | None:
-        if self.api_key_env is None:
-            return None
-        key = os.environ.get(self.api_key_env, "").strip()
-        if not key:
-            raise ConfigurationError(
-                f"backends.{name}.api_key_env: the environment variable {self.api_key_env} is not set; "
-                f"set it to the key for {self.base_url or self.provider}"
-            )
-        if not key.isascii() or not key.isprintable():
-            raise ConfigurationError(
-                f"backends.{name}.api_key_env: the value of {self.api_key_env} is no key: it holds characters that "
-                "no HTTP header can carry"
-            )
-        return SecretStr(key)
 
 
 def _secrets(value: JsonValue, place: str = "") -> Iterator[str]:

@@ -110,7 +110,9 @@ class Construction:
         # llama-server closes a connection after a streamed answer, and whoever uses it again in that moment fails. To
         # open another one costs little where there is no TLS.
         headers = {"connection": "close"} if (self.base_url or "").startswith("http://") else {}
-        return {"timeout": timeout, "http_async_client": DefaultAsyncHttpxClient(headers=headers)}
+        # Who answers at base_url may not send the prompt, or the key, on to somebody else.
+        client = DefaultAsyncHttpxClient(headers=headers, follow_redirects=False)
+        return {"timeout": timeout, "http_async_client": client}
 
     def _check_options(self, model: BaseChatModel) -> None:
         fields = type(model).model_fields

@@ -47,10 +47,13 @@ _STATUS_OF_TYPE: Mapping[str, int] = {
 _TIMEOUTS = {"TimeoutError", "TimeoutException", "APITimeoutError", "ModelTimeoutError", "DeadlineExceeded"}
 _BROKEN = {"RemoteProtocolError", "ReadError", "WriteError", "CloseError", "IncompleteRead", "ClientPayloadError"}
 _UNREACHABLE = {"ConnectError", "APIConnectionError", "ModelConnectionError", "NetworkError", "OSError"}
+_NUMBER = r"(?<![\d,])(\d[\d,]{0,14})(?![\d,])"
 _TOO_LONG = (
-    re.compile(r"prompt is too long: ([\d,]+) tokens > ([\d,]+) maximum"),  # Anthropic
-    re.compile(r"input token count \(([\d,]+)\) exceeds the maximum number of tokens allowed \(([\d,]+)\)"),  # Google
-    re.compile(r"Prompt contains ([\d,]+) tokens[^\n]{0,80}? with ([\d,]+) maximum context length"),  # Mistral
+    re.compile(rf"prompt is too long: {_NUMBER} tokens > {_NUMBER} maximum"),  # Anthropic
+    re.compile(
+        rf"input token count \({_NUMBER}\) exceeds the maximum number of tokens allowed \({_NUMBER}\)"
+    ),  # Google
+    re.compile(rf"Prompt contains {_NUMBER} tokens[^\n]{{0,80}}? with {_NUMBER} maximum context length"),  # Mistral
 )
 
 
@@ -96,7 +99,7 @@ def _meaning(error: Exception, timeouts: Timeouts) -> tuple[type[BackendError], 
     if classes & _UNREACHABLE:
         return BackendUnavailable, "nothing answers at base_url: start the server, or check the address"
     if classes & {"ValueError", "LookupError", "TypeError", "AttributeError"}:
-        return BackendProtocolError, f"the answer is malformed or incomplete ({type(error).__name__})"
+        return BackendProtocolError, "the answer is malformed or incomplete"
     return BackendProtocolError, f"the provider's package failed ({type(error).__name__})"
 
 
@@ -120,7 +123,7 @@ def _status(error: Exception) -> int | None:
         botocore,
         getattr(error, "code", None),
     )
-    status = next((place for place in places if isinstance(place, int) and 400 <= place < 600), None)
+    status = next((place for place in places if isinstance(place, int) and 300 <= place < 600), None)
     classes = (kind.__name__ for kind in type(error).__mro__)
     return status or next((_STATUS_OF_CLASS[name] for name in classes if name in _STATUS_OF_CLASS), None)
 
@@ -139,7 +142,10 @@ def _header(error: Exception, name: str) -> str | None:
 def _raw(error: Exception, body: Any) -> bytes:
     """The body as the server sent it, or its message where the package kept only that."""
     said = body if isinstance(body, dict) else {"message": str(error)}
-    return json.dumps(said, default=str).encode()
+    try:
+        return json.dumps(said, default=str).encode()
+    except (ValueError, TypeError, RecursionError):
+        return b"{}"
 
 
 def _context_exceeded(error: Exception, reserved: int) -> ContextExceeded | None:

@@ -21,13 +21,16 @@ from chains.backends.ollama.wire import (
     DEFAULT_MAX_TOKENS,
     broken_off,
     chat_body,
+    check_options,
     finish_reason,
     json_lines,
     overflow,
     refused,
+    said_text,
     token_logprobs,
     usage,
 )
+from chains.backends.single_flight import SingleFlight
 from chains.backends.streamed import CallOptions, StreamedChatModel, role_of
 from chains.backends.transport import Transport
 from chains.errors import BackendError, BackendProtocolError, BackendRejected, BackendTimeout, CopydeskError
@@ -37,6 +40,7 @@ __all__ = ["OllamaChatModel"]
 _PROBE_S = 2.0
 _FACTS_S = 10.0
 _FACTS_LAST_S = 60.0
+_INSPECT_S = 20.0
 _TRAILER_S = 0.05
 _LARGEST_ERROR = 64 << 10
 _TYPES = ("application/x-ndjson", "application/json")
@@ -61,6 +65,7 @@ class OllamaChatModel(StreamedChatModel):
     _estimate: TokenEstimate = PrivateAttr(default_factory=TokenEstimate)
     _facts: ServerFacts | None = PrivateAttr(default=None)
     _facts_until: float = PrivateAttr(default=0.0)
+    _asking: SingleFlight[ServerFacts] = PrivateAttr(default_factory=SingleFlight)
 
     def model_post_init(self, context: Any, /) -> None:
         super().model_post_init(context)
@@ -99,7 +104,12 @@ class OllamaChatModel(StreamedChatModel):
 
     async def inspect(self) -> ServerState:
         """Ask the server what it is and has; no model is asked. Raises BackendError."""
-        return await self._models.inspect(await self._version(), self.num_ctx)
+        limit_s = min(_INSPECT_S, self.timeouts.total_s)
+        try:
+            async with asyncio.timeout(limit_s):
+                return await self._models.inspect(await self._version(), self.num_ctx)
+        except TimeoutError as error:
+            raise self._late(f"it does not say what it is within {limit_s:g} s", error) from error
 
     def pull(self) -> AsyncIterator[PullProgress]:
         """Download the model to the server. Raises BackendError."""
@@ -118,6 +128,13 @@ class OllamaChatModel(StreamedChatModel):
         not and the server is one that cuts in silence; BackendError."""
         contents = [neutralise(str(message.text)) for message in messages]
         self._budget(contents, max_tokens or DEFAULT_MAX_TOKENS, await self._known()).check()
+
+    def _must_take(self, messages: list[BaseMessage], options: CallOptions) -> None:
+        super()._must_take(messages, options)
+        check_options(options)
+
+    def _cap(self, options: CallOptions) -> int:
+        return options.max_tokens or DEFAULT_MAX_TOKENS
 
     async def _chunks(self, messages: list[BaseMessage], options: CallOptions) -> AsyncGenerator[AIMessageChunk, None]:
         sent = [{"role": role_of(message), "content": neutralise(str(message.text))} for message in messages]
@@ -188,15 +205,19 @@ class OllamaChatModel(StreamedChatModel):
 
     async def _known(self) -> ServerFacts:
         """What the server says of itself and of the model, asked again once a minute, or while no context is known."""
-        if self._facts is None or time.monotonic() > self._facts_until:
-            try:
-                async with asyncio.timeout(_FACTS_S):
-                    self._facts = await self._asked()
-            except TimeoutError as error:
-                raise self._late(f"it does not answer within {_FACTS_S:g} s", error) from error
-            is_settled = self.num_ctx is not None or self._facts.allocated is not None
-            self._facts_until = time.monotonic() + (_FACTS_LAST_S if is_settled else 0)
-        return self._facts
+        if self._facts is not None and time.monotonic() <= self._facts_until:
+            return self._facts
+        return await self._asking.ask(self._learn)
+
+    async def _learn(self) -> ServerFacts:
+        try:
+            async with asyncio.timeout(_FACTS_S):
+                facts = await self._asked()
+        except TimeoutError as error:
+            raise self._late(f"it does not answer within {_FACTS_S:g} s", error) from error
+        is_settled = self.num_ctx is not None or facts.allocated is not None
+        self._facts, self._facts_until = facts, time.monotonic() + (_FACTS_LAST_S if is_settled else 0)
+        return facts
 
     async def _asked(self) -> ServerFacts:
         async with self._transport.translated():
@@ -222,7 +243,9 @@ class OllamaChatModel(StreamedChatModel):
             if response.status != 200:
                 raw, retry_after = await _bounded(response), response.headers.get("retry-after")
                 raise refused(self.backend, self.model_name, response.status, raw, retry_after)
-            answer: dict[str, Any] = await response.json(content_type=None)
+            answer = await self._transport.json_of(response)
+            if not isinstance(answer, dict):
+                raise TypeError("the answer is no object")
             return answer
 
     def _late(self, message: str, error: TimeoutError) -> BackendError:
@@ -230,7 +253,7 @@ class OllamaChatModel(StreamedChatModel):
 
 
 def _chunk(line: Mapping[str, Any], restorer: Restorer) -> AIMessageChunk:
-    chunk = AIMessageChunk(content=restorer.feed(str(line["message"]["content"])))
+    chunk = AIMessageChunk(content=restorer.feed(said_text(line)))
     if found := token_logprobs(line):
         chunk.response_metadata["logprobs"] = found
     return chunk
@@ -247,4 +270,5 @@ async def _trailer(response: aiohttp.ClientResponse) -> None:
     """Read the end of the body, which is due at once, so that the connection can be used again."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_TRAILER_S):
-            await response.content.read()
+            async for _ in response.content.iter_any():
+                pass

@@ -2,15 +2,13 @@
 
 import hashlib
 import json
-import os
 import re
 from typing import TYPE_CHECKING, Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import Field, JsonValue, field_validator
 
+from chains.backends.addresses import checked_base_url, key_from
 from chains.backends.configuration import BackendConfig, ModelIdentity
-from chains.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -61,20 +59,15 @@ class OllamaConfig(BackendConfig):
     )
     options: dict[str, JsonValue] = Field(default={}, description="Further options of Ollama for every request.")
     api_key_env: str | None = Field(
-        default=None, min_length=1, description="Environment variable with a key for a proxy before the server."
+        default=None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="Environment variable with a key for a proxy before the server.",
     )
 
     @field_validator("base_url")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("must be an address such as http://gpu-host:11434")
-        if parts.username is not None or parts.password is not None:
-            raise ValueError("must hold no password; put the key into a variable and name it in api_key_env")
-        if parts.query or parts.fragment:
-            raise ValueError("must end with the host, the port or a path")
-        stripped = value.rstrip("/")
+        stripped = checked_base_url(value)
         if stripped.endswith(("/api", "/v1")):
             raise ValueError("must be the server's address itself, without /api or /v1 at its end")
         return stripped
@@ -95,7 +88,7 @@ class OllamaConfig(BackendConfig):
         return value
 
     def create(self, name: str) -> "BaseChatModel":
-        """Raises ConfigurationError where the variable of the key is not set."""
+        """Raises ConfigurationError where the variable of the key holds none."""
         from chains.backends.ollama.chat_model import OllamaChatModel
 
         return OllamaChatModel(
@@ -106,7 +99,7 @@ class OllamaConfig(BackendConfig):
             num_ctx=self.num_ctx,
             keep_alive=self.keep_alive,
             constant_options=self.options,
-            key=self._key(name),
+            key=None if self.api_key_env is None else key_from(self.api_key_env, place=f"backends.{name}.api_key_env"),
         )
 
     def identity(self) -> ModelIdentity:
@@ -115,17 +108,6 @@ class OllamaConfig(BackendConfig):
         told = {"model": self.model, "num_ctx": self.num_ctx, "options": self.options}
         canonical = json.dumps(told, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         return ModelIdentity(self.kind, self.model, "sha256:" + hashlib.sha256(canonical.encode()).hexdigest())
-
-    def _key(self, name: str) -> str | None:
-        if self.api_key_env is None:
-            return None
-        key = os.environ.get(self.api_key_env, "").strip()
-        if not key:
-            raise ConfigurationError(
-                f"backends.{name}.api_key_env: the environment variable {self.api_key_env} is not set or empty; set it "
-                "to the key, or leave api_key_env out"
-            )
-        return key
 
 
 def _problem(name: str, given: JsonValue) -> str | None:

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chains.backends.watched import token_count
+
 __all__ = ["ServerFacts", "allocated", "trained"]
 
 _REFUSES_SINCE = (0, 12, 6)
@@ -39,14 +41,14 @@ def trained(model_info: Mapping[str, Any] | None) -> int | None:
     """`<architecture>.context_length` of /api/show."""
     info = model_info or {}
     found = info.get(f"{info.get('general.architecture')}.context_length")
-    return found if isinstance(found, int) and found > 0 else None
+    return found if isinstance(found, int) and not isinstance(found, bool) and found > 0 else None
 
 
 def allocated(models: Sequence[Mapping[str, Any]], name: str) -> int | None:
     """`context_length` of /api/ps for the model, 0 where it is loaded but the server doesn't say; None where it isn't
-    loaded. A name without a tag means `latest`."""
+    loaded. A name without a tag means `latest`. Raises ValueError for a context that is no number of tokens."""
     full = name if ":" in name.rpartition("/")[2] else f"{name}:latest"
     for model in models:
         if str(model.get("model") or model.get("name")).lower() == full.lower():
-            return int(model.get("context_length") or 0)
+            return token_count(model.get("context_length") or 0)
     return None

@@ -118,7 +118,7 @@ class OllamaModels:
         elif isinstance(error, httpx.HTTPError | OSError):
             kind, message = BackendUnavailable, "the server closed the connection before the answer was complete"
         else:
-            kind, message = BackendProtocolError, f"the answer is malformed or incomplete ({type(error).__name__})"
+            kind, message = BackendProtocolError, "the answer is malformed or incomplete"
         return kind(message, backend=self._backend, original=error)
 
 

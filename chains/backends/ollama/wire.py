@@ -5,6 +5,7 @@ By its source at v0.33 and by published recordings of 0.12.5 to 0.40.2.
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from math import isnan
 from typing import Any
 
 import aiohttp
@@ -12,6 +13,7 @@ from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 
 from chains.backends.streamed import CallOptions
 from chains.backends.transport import refusal
+from chains.backends.watched import token_count
 from chains.errors import BackendError, BackendProtocolError, BackendRejected, BackendUnavailable
 
 __all__ = [
@@ -20,10 +22,12 @@ __all__ = [
     "absent",
     "broken_off",
     "chat_body",
+    "check_options",
     "finish_reason",
     "json_lines",
     "overflow",
     "refused",
+    "said_text",
     "token_logprobs",
     "usage",
 ]
@@ -51,15 +55,16 @@ class Overflow(Exception):
         self.limit = limit
 
 
+def check_options(options: CallOptions) -> None:
+    """Raises ValueError where more alternatives are asked for than Ollama reports."""
+    if options.top_logprobs > _MOST_TOP_LOGPROBS:
+        raise ValueError(f"top_logprobs must be at most {_MOST_TOP_LOGPROBS} for Ollama, not {options.top_logprobs}")
+
+
 def chat_body(
     messages: Sequence[Mapping[str, str]], options: CallOptions, constant: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What one call adds to the constant part of every request's body.
-
-    Raises ValueError where more alternatives are asked for than Ollama reports.
-    """
-    if options.top_logprobs > _MOST_TOP_LOGPROBS:
-        raise ValueError(f"top_logprobs must be at most {_MOST_TOP_LOGPROBS} for Ollama, not {options.top_logprobs}")
+    """What one call adds to the constant part of every request's body."""
     call = {
         "num_predict": options.max_tokens or DEFAULT_MAX_TOKENS,
         "stop": list(options.stop) or None,
@@ -110,22 +115,36 @@ def finish_reason(line: Mapping[str, Any], backend: str) -> str:
 
 
 def usage(line: Mapping[str, Any]) -> UsageMetadata:
-    """Ollama leaves out what is zero; a prompt never is. Raises KeyError or TypeError where it is absent."""
-    read, written, cached = line["prompt_eval_count"], line.get("eval_count", 0), line.get("prompt_eval_cached_count")
+    """Ollama leaves out what is zero; a prompt never is. Raises KeyError where it is absent, ValueError for what is no
+    count."""
+    read, written = token_count(line["prompt_eval_count"]), token_count(line.get("eval_count", 0))
     found = UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written)
-    if cached is not None:
-        found["input_token_details"] = InputTokenDetails(cache_read=cached)
+    if (cached := line.get("prompt_eval_cached_count")) is not None:
+        found["input_token_details"] = InputTokenDetails(cache_read=token_count(cached))
     return found
+
+
+def said_text(line: Mapping[str, Any]) -> str:
+    """Raises KeyError or TypeError where there is none."""
+    content = line["message"]["content"]
+    if not isinstance(content, str):
+        raise TypeError("content is no text")
+    return content
 
 
 def token_logprobs(line: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The line's logprobs in the form of all our chat models."""
-    names = ("token", "logprob")
-    found = []
-    for one in line.get("logprobs") or ():
-        top = [{name: other[name] for name in names} for other in one.get("top_logprobs") or ()]
-        found.append({**{name: one[name] for name in names}, "top_logprobs": top})
-    return found
+    """The line's logprobs in the form of all our chat models. Raises an error of any kind where they are malformed."""
+    return [
+        {**_logprob(one), "top_logprobs": [_logprob(other) for other in one.get("top_logprobs") or ()]}
+        for one in line.get("logprobs") or ()
+    ]
+
+
+def _logprob(one: Mapping[str, Any]) -> dict[str, Any]:
+    token, logprob = one["token"], float(one["logprob"])
+    if not isinstance(token, str) or isnan(logprob):
+        raise ValueError("a logprob is no token with a number")
+    return {"token": token, "logprob": logprob}
 
 
 def overflow(raw: bytes) -> Overflow | None:
@@ -139,8 +158,8 @@ def overflow(raw: bytes) -> Overflow | None:
     try:
         detail = json.loads(text)["error"]
         if detail["type"] == _TOO_LONG:
-            return Overflow(int(detail["n_prompt_tokens"]), int(detail["n_ctx"]))
-    except (ValueError, KeyError, TypeError):
+            return Overflow(token_count(detail["n_prompt_tokens"]), token_count(detail["n_ctx"]))
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
     return None
 
@@ -148,7 +167,7 @@ def overflow(raw: bytes) -> Overflow | None:
 def _error_text(raw: bytes) -> str:
     try:
         text = json.loads(raw)["error"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""
     return text if isinstance(text, str) else json.dumps(text)
 

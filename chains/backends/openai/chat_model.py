@@ -1,9 +1,7 @@
 """A model behind OpenAI's protocol as a LangChain chat model."""
 
-import asyncio
-import json
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 import aiohttp
@@ -13,16 +11,15 @@ from pydantic import JsonValue, PrivateAttr, SecretStr
 from chains.backends.configuration import ServerState
 from chains.backends.control_strings import Restorer
 from chains.backends.estimate import PromptSize, TokenEstimate
-from chains.backends.openai.events import server_sent_events
+from chains.backends.openai.questions import Questions
 from chains.backends.openai.refusals import event_error, finish_error, response_error
-from chains.backends.openai.server_facts import ServerFacts, Software, discover, server_count
-from chains.backends.openai.wire import Delta, chat_messages, delta, is_error, request_options
+from chains.backends.openai.server_facts import Software
+from chains.backends.openai.stream import closes_after_a_stream, deltas
+from chains.backends.openai.wire import Delta, chat_messages, request_options
 from chains.backends.streamed import CallOptions, StreamedChatModel
 from chains.backends.transport import Transport
 from chains.errors import (
-    BackendError,
     BackendProtocolError,
-    BackendRejected,
     BackendUnavailable,
     ContextExceeded,
     CopydeskError,
@@ -53,7 +50,7 @@ class OpenAIChatModel(StreamedChatModel):
 
     _api: str = PrivateAttr()
     _transport: Transport = PrivateAttr()
-    _facts: ServerFacts | None = PrivateAttr(default=None)
+    _questions: Questions = PrivateAttr()
     _estimate: TokenEstimate = PrivateAttr(default_factory=TokenEstimate)
 
     def model_post_init(self, context: Any, /) -> None:
@@ -63,6 +60,9 @@ class OpenAIChatModel(StreamedChatModel):
         self._api = self.base_url[len(root) :]
         key = {"Authorization": f"Bearer {self.api_key.get_secret_value()}"} if self.api_key else {}
         self._transport = Transport(self.backend, root, key, connect_timeout_s=self.timeouts.connect_s)
+        # A question before an answer must leave time for the answer.
+        limit = min(_ASK_S, self.timeouts.first_token_s / 4, self.timeouts.total_s / 4)
+        self._questions = Questions(self._transport, self._api, self.model_name, limit_s=limit)
 
     @property
     def _llm_type(self) -> str:
@@ -74,14 +74,14 @@ class OpenAIChatModel(StreamedChatModel):
 
     async def probe(self) -> None:
         """Raises BackendError where the server isn't reachable, or takes no request of ours."""
-        async with self._in_time(), self._transport.get(f"{self._api}/models") as response:
+        async with self._questions.in_time(), self._transport.get(f"{self._api}/models") as response:
             # A service that lists no models may still be well.
             if response.status not in (200, 404, 405):
                 raise await self._refused(response, reserved=0)
 
     async def inspect(self) -> ServerState:
-        self._facts = None
-        facts = await self._server_facts()
+        self._questions.forget()
+        facts = await self._questions.facts()
         missing = None
         if facts.models is not None and self.model_name not in facts.models and facts.software is not Software.LLAMA:
             listed = ", ".join(sorted(facts.models)[:10]) or "none"
@@ -96,19 +96,18 @@ class OpenAIChatModel(StreamedChatModel):
         )
 
     async def server_slots(self) -> int | None:
-        return (await self._server_facts()).slots
+        return (await self._questions.facts()).slots
 
     async def context_tokens(self) -> int | None:
         """As configured, else as the server tells."""
-        return self.context_size or (await self._server_facts()).context_tokens
+        return self.context_size or (await self._questions.facts()).context_tokens
 
     async def count_tokens(self, messages: list[BaseMessage]) -> int | None:
         """By the server's own tokenizer: llama-server's and vLLM's."""
-        return await self._count(chat_messages(messages), await self._server_facts())
+        return await self._questions.count(chat_messages(messages), await self._questions.facts())
 
     async def check_context(self, messages: list[BaseMessage], max_tokens: int | None) -> None:
-        reserved = max_tokens or self.default_max_tokens
-        await self._check(chat_messages(messages), reserved, await self._server_facts())
+        await self._check(chat_messages(messages), max_tokens or self.default_max_tokens)
 
     async def aclose(self) -> None:
         """Close the connections. The model may be used again afterwards."""
@@ -117,26 +116,32 @@ class OpenAIChatModel(StreamedChatModel):
     async def _chunks(self, messages: list[BaseMessage], options: CallOptions) -> AsyncGenerator[AIMessageChunk, None]:
         sent = chat_messages(messages)
         reserved = options.max_tokens or self.default_max_tokens
-        await self._check(sent, reserved, await self._facts_if_told())
+        await self._check(sent, reserved)
         body = {**self._body(options, reserved), "messages": sent}
         try:
             async with self._transport.post(f"{self._api}/chat/completions", body) as response:
                 await self._must_stream(response, reserved)
+                self._questions.is_llama |= closes_after_a_stream(response)
                 answer = self._answer(response, PromptSize.of([message["content"] for message in sent]), reserved)
                 async with aclosing(answer) as chunks:
                     async for chunk in chunks:
                         yield chunk
         except (BackendUnavailable, ContextExceeded):
             # The server may have come back with another context.
-            self._facts = None
+            self._questions.forget()
             raise
 
     async def _answer(
         self, response: aiohttp.ClientResponse, prompt: PromptSize, reserved: int
     ) -> AsyncGenerator[AIMessageChunk, None]:
         restorer, last = Restorer(), Delta()
-        async with aclosing(self._deltas(response, reserved)) as deltas:
-            async for said in deltas:
+
+        def broken(data: bytes) -> CopydeskError:
+            return event_error(self.backend, data, reserved=reserved, api_key_env=self.api_key_env)
+
+        stream = deltas(response, backend=self.backend, idle_s=self.timeouts.idle_s, broken=broken)
+        async with aclosing(stream) as all_said:
+            async for said in all_said:
                 last = last.followed_by(said)
                 metadata = {"logprobs": said.logprobs} if said.logprobs else {}
                 yield AIMessageChunk(content=restorer.feed(said.text), response_metadata=metadata)
@@ -152,20 +157,6 @@ class OpenAIChatModel(StreamedChatModel):
             response_metadata={"model_name": last.model or self.model_name, "finish_reason": last.finish},
         )
 
-    async def _deltas(self, response: aiohttp.ClientResponse, reserved: int) -> AsyncGenerator[Delta, None]:
-        """What the stream says, to its end; usage comes after the reason for the end."""
-        async with aclosing(server_sent_events(response.content.iter_any())) as events:
-            async for kind, data in events:
-                if data == b"[DONE]":
-                    return
-                event = json.loads(data)
-                if kind == "error" or is_error(event):
-                    raise event_error(self.backend, data, reserved=reserved, api_key_env=self.api_key_env)
-                said = delta(event)
-                if said.refusal:
-                    raise BackendRejected("the model declined to answer", backend=self.backend)
-                yield said
-
     def _body(self, options: CallOptions, reserved: int) -> dict[str, Any]:
         body = {
             **self.extra_body,
@@ -175,7 +166,7 @@ class OpenAIChatModel(StreamedChatModel):
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        if self._facts is not None and self._facts.software is Software.LLAMA:
+        if self._questions.is_llama:
             # It sees a hang-up only where it has something to send, also while it reads a prompt.
             body["return_progress"] = True
         return body
@@ -199,13 +190,13 @@ class OpenAIChatModel(StreamedChatModel):
             api_key_env=self.api_key_env,
         )
 
-    async def _check(self, messages: list[dict[str, str]], reserved: int, facts: ServerFacts) -> None:
+    async def _check(self, messages: list[dict[str, str]], reserved: int) -> None:
         """Raises ContextExceeded for what certainly doesn't fit. The server is asked only where it may not."""
-        limit = self.context_size or facts.context_tokens
+        limit = self.context_size or (await self._questions.facts_if_told()).context_tokens
         prompt = PromptSize.of([message["content"] for message in messages])
         if limit is None or self._estimate.upper(prompt) + reserved <= limit:
             return
-        counted = await self._count(messages, facts)
+        counted = await self._questions.count(messages, await self._questions.facts_if_told())
         if (self._estimate.lower(prompt) if counted is None else counted) + reserved > limit:
             needed = (self._estimate.estimate(prompt) if counted is None else counted) + reserved
             raise ContextExceeded(needed=needed, limit=limit, reserved=reserved)
@@ -219,29 +210,3 @@ class OpenAIChatModel(StreamedChatModel):
                 backend=self.backend,
             )
         self._estimate.learn(prompt, read)
-
-    async def _count(self, messages: list[dict[str, str]], facts: ServerFacts) -> int | None:
-        if not facts.counts_tokens:
-            return None
-        async with self._in_time():
-            return await server_count(self._transport, facts, self.model_name, messages)
-
-    async def _server_facts(self) -> ServerFacts:
-        """Asked once, and again after the server broke down."""
-        if self._facts is None:
-            async with self._in_time():
-                self._facts = await discover(self._transport, self._api, self.model_name)
-        return self._facts
-
-    async def _facts_if_told(self) -> ServerFacts:
-        """Nothing where the server can't be asked now: what is wrong with it, the request itself will tell."""
-        try:
-            return await self._server_facts()
-        except BackendError:
-            return ServerFacts(Software.OTHER)
-
-    @asynccontextmanager
-    async def _in_time(self) -> AsyncIterator[None]:
-        """A limit for questions that cost the server nothing; our own error where it is passed."""
-        async with self._transport.translated(), asyncio.timeout(_ASK_S):
-            yield

@@ -2,14 +2,12 @@
 
 import hashlib
 import json
-import os
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 
-from pydantic import Field, JsonValue, SecretStr, field_validator
+from pydantic import Field, JsonValue, field_validator
 
+from chains.backends.addresses import checked_base_url, key_from
 from chains.backends.configuration import BackendConfig, ModelIdentity
-from chains.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -54,12 +52,7 @@ class OpenAIConfig(BackendConfig):
     @field_validator("base_url")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError("must be an address such as http://gpu-host:8000/v1")
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("must hold no user, password, query or fragment; name the key's variable in api_key_env")
-        return value.rstrip("/")
+        return checked_base_url(value)
 
     @field_validator("extra_body")
     @classmethod
@@ -77,7 +70,7 @@ class OpenAIConfig(BackendConfig):
             model_name=self.model,
             timeouts=self.timeouts,
             base_url=self.base_url,
-            api_key=self._key(name),
+            api_key=key_from(self.api_key_env, place=f"backends.{name}.api_key_env") if self.api_key_env else None,
             api_key_env=self.api_key_env,
             context_size=self.context_tokens,
             default_max_tokens=self.max_tokens,
@@ -91,19 +84,3 @@ class OpenAIConfig(BackendConfig):
         parts = {"base_url": self.base_url, "model": self.model, "extra_body": self.extra_body}
         canonical = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return ModelIdentity(self.kind, self.model, f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}")
-
-    def _key(self, name: str) -> SecretStr | None:
-        if self.api_key_env is None:
-            return None
-        key = os.environ.get(self.api_key_env, "").strip()
-        if not key:
-            raise ConfigurationError(
-                f"backends.{name}.api_key_env: the environment variable {self.api_key_env} is not set; "
-                f"set it to the key for {self.base_url}"
-            )
-        if not key.isascii() or not key.isprintable():
-            raise ConfigurationError(
-                f"backends.{name}.api_key_env: the value of {self.api_key_env} is no key: it holds characters that "
-                "no HTTP header can carry"
-            )
-        return SecretStr(key)

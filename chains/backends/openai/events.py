@@ -1,10 +1,12 @@
 """Server-sent events, as the WHATWG's HTML standard (9.2.6) has them parsed."""
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 
 __all__ = ["LARGEST_EVENT", "server_sent_events"]
 
-LARGEST_EVENT = 8 << 20
+LARGEST_EVENT = 1 << 20
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 async def server_sent_events(content: AsyncIterable[bytes]) -> AsyncGenerator[tuple[str, bytes], None]:
@@ -28,20 +30,30 @@ async def server_sent_events(content: AsyncIterable[bytes]) -> AsyncGenerator[tu
         elif field in (b"data", b"error"):
             kind = "error" if field == b"error" else kind
             data.append(value)
-            size += len(value)
+            # Also lines without a value take room.
+            size += len(value) + 1
         if size > LARGEST_EVENT:
             raise ValueError("an event is too long")
 
 
 async def _lines(content: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    rest, after_cr = b"", False
+    """Every byte is looked at once, however small the pieces are in which a line comes."""
+    begun, after_cr = bytearray(), False
     async for chunk in content:
         # A CRLF may be cut in its middle; its CR has ended the line already.
         new = chunk.removeprefix(b"\n") if after_cr else chunk
-        after_cr = new.endswith(b"\r")
-        whole = (rest + new).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        *lines, rest = whole.split(b"\n")
-        if len(rest) > LARGEST_EVENT:
-            raise ValueError("a line is too long")
-        for line in lines:
-            yield line
+        after_cr = new.endswith(b"\r") or (after_cr and not chunk)
+        start = 0
+        for end in _LINE_END.finditer(new):
+            begun += new[start : end.start()]
+            _must_be_bounded(begun)
+            yield bytes(begun)
+            begun.clear()
+            start = end.end()
+        begun += new[start:]
+        _must_be_bounded(begun)
+
+
+def _must_be_bounded(line: bytearray) -> None:
+    if len(line) > LARGEST_EVENT:
+        raise ValueError("a line is too long")

@@ -11,7 +11,7 @@ from chains.errors import BackendProtocolError, BackendRejected, ContextExceeded
 __all__ = ["event_error", "finish_error", "response_error"]
 
 # What services write where HTTP has no status: https://platform.openai.com/docs/guides/error-codes
-_STATUS_OF_CODE = {
+_STATUS_OF_CODE: Mapping[int | str, int] = {
     "rate_limit_exceeded": 429,
     "insufficient_quota": 429,
     "server_overloaded": 503,
@@ -24,14 +24,14 @@ _TOO_LONG_CODES = ("context_length_exceeded", "exceed_context_size_error")
 _TOO_LONG = re.compile(r"context length|context size|maximum model length|context window", re.I)
 # As OpenAI, vLLM (several versions), SGLang and llama.cpp put it.
 _LIMIT = re.compile(
-    r"(?:context length|context window)(?: of this model)?(?: is(?: only)?| of| \() ?(\d+)"
-    r"|(?:maximum model length of|context size \() ?(\d+)",
+    r"(?:context length|context window)(?: of this model)?(?: is(?: only)?| of| \() ?(?<!\d)(\d{1,12})(?!\d)"
+    r"|(?:maximum model length of|context size \() ?(?<!\d)(\d{1,12})(?!\d)",
     re.I,
 )
 _PROMPT = re.compile(
-    r"(\d+) in the (?:messages|prompt)"
-    r"|(?:contains|has|passed|resulted in)(?: at least)? (\d+) (?:input )?tokens"
-    r"|\(length (\d+)\)|(?:request|input) \((\d+) tokens\)",
+    r"(?<!\d)(\d{1,12})(?!\d) in the (?:messages|prompt)"
+    r"|(?:contains|has|passed|resulted in)(?: at least)? (?<!\d)(\d{1,12})(?!\d) (?:input )?tokens"
+    r"|\(length (?<!\d)(\d{1,12})(?!\d)\)|(?:request|input) \((?<!\d)(\d{1,12})(?!\d) tokens\)",
     re.I,
 )
 
@@ -73,7 +73,7 @@ def response_error(
 def event_error(backend: str, raw: bytes, *, reserved: int, api_key_env: str | None) -> CopydeskError:
     """The error that a stream holds after its HTTP 200; without a known code the server broke down."""
     said = _error_object(raw)
-    codes = [said.get("code"), said.get("type")]
+    codes = [code for name in ("code", "type") if isinstance(code := said.get(name), int | str)]
     status = next((code for code in codes if isinstance(code, int) and 400 <= code < 600), None)
     status = status or next((_STATUS_OF_CODE[code] for code in codes if code in _STATUS_OF_CODE), None)
     status = status or (400 if _is_too_long(said) else 500)
@@ -93,7 +93,7 @@ def _error_object(raw: bytes) -> Mapping[str, Any]:
     """`{"error": {"message", "type", "code"}}`, or the inner object alone as older vLLM servers send it."""
     try:
         whole = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     said = whole.get("error", whole) if isinstance(whole, dict) else {}
     return said if isinstance(said, dict) else {"message": str(said)}
@@ -109,9 +109,9 @@ def _context_exceeded(said: Mapping[str, Any], reserved: int) -> ContextExceeded
     if not _is_too_long(said):
         return None
     message = str(said.get("message", ""))
-    limit = said.get("n_ctx") or _number(_LIMIT, message)
-    prompt = said.get("n_prompt_tokens") or _number(_PROMPT, message)
-    if not isinstance(limit, int) or not isinstance(prompt, int):
+    limit = _size(said.get("n_ctx")) or _number(_LIMIT, message)
+    prompt = _size(said.get("n_prompt_tokens")) or _number(_PROMPT, message)
+    if limit is None or prompt is None:
         return None
     return ContextExceeded(needed=prompt + reserved, limit=limit, reserved=reserved)
 
@@ -119,3 +119,7 @@ def _context_exceeded(said: Mapping[str, Any], reserved: int) -> ContextExceeded
 def _number(pattern: re.Pattern[str], message: str) -> int | None:
     found = pattern.search(message)
     return int(next(group for group in found.groups() if group)) if found else None
+
+
+def _size(value: Any) -> int | None:
+    return value if type(value) is int and value > 0 else None

@@ -120,12 +120,19 @@ def _logprob(token: Mapping[str, Any]) -> dict[str, Any]:
 
 def _usage(usage: Mapping[str, Any]) -> UsageMetadata:
     """Reasoning tokens are part of the completion's, and cached tokens part of the prompt's."""
-    read, written = int(usage["prompt_tokens"]), int(usage.get("completion_tokens") or 0)
+    read = _tokens(usage["prompt_tokens"])
+    written = _tokens(usage.get("completion_tokens") or 0)
     found = UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written)
     cached = _object(usage.get("prompt_tokens_details")).get("cached_tokens")
     reasoned = _object(usage.get("completion_tokens_details")).get("reasoning_tokens")
     if cached is not None:
-        found["input_token_details"] = InputTokenDetails(cache_read=int(cached))
+        found["input_token_details"] = InputTokenDetails(cache_read=_tokens(cached))
     if reasoned is not None:
-        found["output_token_details"] = OutputTokenDetails(reasoning=int(reasoned))
+        found["output_token_details"] = OutputTokenDetails(reasoning=_tokens(reasoned))
     return found
+
+
+def _tokens(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError("a number of tokens must be a whole number, and not negative")
+    return value

@@ -1,0 +1,128 @@
+"""The transport on its own: waits that servers name, cookies, errors of any kind, answers without end."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from aiohttp import web
+
+from chains.backends.transport import Transport, retry_after
+from chains.errors import BackendProtocolError
+
+
+def date(seconds: float, *, is_naive: bool = False) -> str:
+    when = datetime.now(UTC) + timedelta(seconds=seconds)
+    return format_datetime(when.replace(tzinfo=None) if is_naive else when)
+
+
+@pytest.mark.parametrize(
+    ("header", "low", "high"),
+    [
+        pytest.param("7", 7, 7, id="seconds"),
+        pytest.param("-3", 0, 0, id="negative"),
+        pytest.param("1e999", 3600, 3600, id="infinite"),
+        pytest.param(date(100), 90, 100, id="a date"),
+        pytest.param(date(100, is_naive=True), 90, 100, id="-0000"),
+        pytest.param(date(100).removesuffix(" +0000"), 90, 100, id="no zone"),
+        pytest.param(date(-100), 0, 0, id="a date that is past"),
+        pytest.param("Fri, 31 Dec 9999 23:59:59 -2359", 3600, 3600, id="the end of all dates"),
+    ],
+)
+def test_a_wait(header: str, low: float, high: float) -> None:
+    found = retry_after(header)
+    assert found is not None
+    assert low <= found <= high
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        pytest.param(None, id="none"),
+        pytest.param("", id="empty"),
+        pytest.param("nan", id="no number"),
+        pytest.param("soon", id="a word"),
+        pytest.param("Fri, 31 Dec 99999 23:59:59 GMT", id="a year beyond all"),
+        pytest.param("Fri, 31 Dec 2030 23:59:59 +9999999999999999", id="a zone beyond all"),
+        pytest.param("Fri, 99 Dec 2030 99:99:99 GMT", id="no date"),
+    ],
+)
+def test_no_wait(header: str | None) -> None:
+    assert retry_after(header) is None
+
+
+def served(
+    handler: Callable[[web.Request], Awaitable[web.StreamResponse]], work: Callable[[Transport], Awaitable[None]]
+) -> None:
+    """Run the work on a transport to a server of this handler."""
+
+    async def whole() -> None:
+        application = web.Application()
+        application.router.add_get("/x", handler)
+        runner = web.AppRunner(application, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        transport = Transport("gpu", f"http://localhost:{runner.addresses[0][1]}")
+        try:
+            await work(transport)
+        finally:
+            await transport.aclose()
+            await runner.cleanup()
+
+    asyncio.run(whole())
+
+
+@pytest.mark.e2e
+def test_no_cookie_comes_back() -> None:
+    seen: list[str | None] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append(request.headers.get("cookie"))
+        response = web.json_response({})
+        response.set_cookie("session", "of-one-caller")
+        return response
+
+    async def work(transport: Transport) -> None:
+        for _ in range(2):
+            await transport.get_json("/x")
+
+    served(handler, work)
+    assert seen == [None, None]
+
+
+@pytest.mark.e2e
+def test_an_answer_without_end_is_none() -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"content-type": "application/json"})
+        await response.prepare(request)
+        while True:
+            await response.write(b"1" * 65536)
+
+    async def work(transport: Transport) -> None:
+        with pytest.raises(BackendProtocolError, match="malformed"):
+            await transport.get_json("/x")
+
+    served(handler, work)
+
+
+@pytest.mark.parametrize("kind", [AttributeError, OverflowError, IndexError, ZeroDivisionError, RecursionError])
+def test_any_error_is_translated(kind: type[Exception]) -> None:
+    async def work() -> None:
+        async with Transport("gpu", "http://localhost").translated():
+            raise kind("caller's text")
+
+    with pytest.raises(BackendProtocolError, match="malformed or incomplete") as caught:
+        asyncio.run(work())
+    assert type(caught.value.original) is kind
+    assert "caller" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [asyncio.CancelledError, GeneratorExit, KeyboardInterrupt])
+def test_whoever_leaves_is_no_error(kind: type[BaseException]) -> None:
+    async def work() -> None:
+        with pytest.raises(kind):
+            async with Transport("gpu", "http://localhost").translated():
+                raise kind
+
+    asyncio.run(work())

@@ -183,10 +183,14 @@ class Runner:
             cache=task in self._cached and not request.bypass_cache,
         )
         with on_terms(terms), open_ledger() as ledger:
+            told = 0
             try:
                 yield ledger
+            except BackendError:
+                told = 1  # the last attempt is the request's own error, which is logged as such
+                raise
             finally:
-                for attempt in ledger.attempts:
+                for attempt in ledger.attempts[: len(ledger.attempts) - told]:
                     words = attempt.backend, attempt.code, attempt.ms
                     _log.warning("id=%s: %s: backend %r failed: %s after %d ms", request_id, task, *words)
 

@@ -139,7 +139,10 @@ def test_whole_and_streamed_requests_share_a_generation() -> None:
 
 
 def test_streams_that_are_ended_on_purpose_are_signs_of_life() -> None:
-    script = [{"when": "down", "fail": "unavailable"}, {"answer": "one two three", "token_ms": 20}]
+    script: list[dict[str, Any]] = [
+        {"when": "down", "fail": "unavailable"},
+        {"answer": "one two three", "token_ms": 20},
+    ]
     lane, _ = lane_over(script, threshold=2)
 
     async def work() -> None:

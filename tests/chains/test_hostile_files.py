@@ -55,10 +55,10 @@ def hostile(texts: Mapping[str, str]) -> pytest.MarkDecorator:
 
 
 def refused(read: Any, *arguments: Any, error: type[CopydeskError] = PromptSetError, **keywords: Any) -> str:
-    start = time.process_time()
+    start = time.thread_time()
     with pytest.raises(error) as caught:
         read(*arguments, **keywords)
-    assert time.process_time() - start < 0.5
+    assert time.thread_time() - start < 0.5
     return str(caught.value)
 
 
@@ -177,9 +177,9 @@ def test_a_pattern_that_backtracks_without_end_is_stopped(load: Load) -> None:
 def test_a_caller_s_value_can_not_make_a_pattern_run_without_end(load: Load) -> None:
     front = FRONT.replace("{type: string}", "{type: string, pattern: '^(?:(?:a|b|ab)*)*c(?!d)$'}")
     prompt = load(front=front).get("demo")
-    start = time.process_time()
+    start = time.thread_time()
     problems = prompt.validate({"text": "ab" * 5000})
-    assert time.process_time() - start < 0.5
+    assert time.thread_time() - start < 0.5
     assert [problem.code for problem in problems] == ["pattern"]
 
 

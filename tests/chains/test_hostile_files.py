@@ -58,7 +58,7 @@ def refused(read: Any, *arguments: Any, error: type[CopydeskError] = PromptSetEr
     start = time.thread_time()
     with pytest.raises(error) as caught:
         read(*arguments, **keywords)
-    assert time.thread_time() - start < 0.5
+    assert time.thread_time() - start < 3  # a collection of garbage in a large test run takes half a second
     return str(caught.value)
 
 
@@ -179,7 +179,7 @@ def test_a_caller_s_value_can_not_make_a_pattern_run_without_end(load: Load) -> 
     prompt = load(front=front).get("demo")
     start = time.thread_time()
     problems = prompt.validate({"text": "ab" * 5000})
-    assert time.thread_time() - start < 0.5
+    assert time.thread_time() - start < 3  # a collection of garbage in a large test run takes half a second
     assert [problem.code for problem in problems] == ["pattern"]
 
 

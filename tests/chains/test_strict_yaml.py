@@ -26,7 +26,7 @@ def refused(text: str) -> YamlError:
     start = time.process_time()
     with pytest.raises(YamlError) as caught:
         load_yaml(text)
-    assert time.process_time() - start < 0.5
+    assert time.process_time() - start < 3  # a collection of garbage in a large test run takes half a second
     assert len(str(caught.value)) < 500, "the message quotes too much"
     return caught.value
 

@@ -35,6 +35,12 @@ def service(upstream: OllamaServer, tmp_path_factory: pytest.TempPathFactory) ->
         yield running
 
 
+@pytest.fixture(autouse=True)
+def _idle(upstream: OllamaServer) -> None:
+    """What an earlier test left behind has come to its end, so that each counts only its own."""
+    assert wait_until(lambda: upstream.counts.active == upstream.counts.waiting == 0, SOON_S)
+
+
 def hang_up_while(service: Service, path: str, condition: Callable[[], bool]) -> None:
     """Send a request, and cut the connection as soon as the condition holds."""
     host, port = service.url.removeprefix("http://").split(":")

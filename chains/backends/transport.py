@@ -21,7 +21,7 @@ from chains.errors import (
     CopydeskError,
 )
 
-__all__ = ["Transport", "refusal", "retry_after"]
+__all__ = ["Transport", "error_body", "refusal", "retry_after"]
 
 _LARGEST_ANSWER = 8 << 20
 _LARGEST_ERROR = 64 << 10
@@ -42,6 +42,14 @@ _STATUSES: Mapping[int, tuple[type[BackendError], str]] = {
     504: (BackendTimeout, "it waited too long for a server behind it"),
     529: (BackendBusy, "it is overloaded"),
 }
+
+
+async def error_body(response: aiohttp.ClientResponse) -> bytes:
+    """The body of a refusal to its end, at most 64 KiB of it: one read gives no more than what has come so far."""
+    raw = b""
+    while len(raw) < _LARGEST_ERROR and (more := await response.content.read(_LARGEST_ERROR - len(raw))):
+        raw += more
+    return raw
 
 
 class Transport:
@@ -99,7 +107,7 @@ class Transport:
 
     async def refused(self, response: aiohttp.ClientResponse) -> BackendError:
         """The error for a response that isn't 200; its body, bounded, stays in `original`."""
-        raw = await response.content.read(_LARGEST_ERROR)
+        raw = await error_body(response)
         return refusal(self.backend, response.status, raw, response.headers.get("retry-after"))
 
     async def aclose(self) -> None:

@@ -8,7 +8,7 @@ from email.utils import format_datetime
 import pytest
 from aiohttp import web
 
-from chains.backends.transport import Transport, retry_after
+from chains.backends.transport import Transport, error_body, retry_after
 from chains.errors import BackendProtocolError
 
 
@@ -136,3 +136,26 @@ def test_whoever_leaves_is_no_error(kind: type[BaseException]) -> None:
                 raise kind
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    ("pieces", "length"),
+    [
+        pytest.param([b'{"error": ', b'"too long"}'], 21, id="in two pieces"),
+        pytest.param([b"x" * 60_000, b"y" * 60_000], 64 << 10, id="bounded over all pieces"),
+    ],
+)
+def test_the_body_of_a_refusal_is_read_to_its_end(pieces: list[bytes], length: int) -> None:
+    async def refuses(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(status=400)
+        await response.prepare(request)
+        for piece in pieces:
+            await response.write(piece)
+            await asyncio.sleep(0.05)
+        return response
+
+    async def work(transport: Transport) -> None:
+        async with transport.get("/x") as response:
+            assert await error_body(response) == b"".join(pieces)[:length]
+
+    served(refuses, work)

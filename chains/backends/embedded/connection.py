@@ -10,13 +10,13 @@ from typing import Any
 import aiohttp
 
 from chains.backends.embedded.wire import FINISHED, refusal, server_sent
+from chains.backends.transport import error_body
 from chains.errors import BackendProtocolError, BackendTimeout, BackendUnavailable, CopydeskError
 
 __all__ = ["Connection"]
 
 _LOADING = 503
 _PROBE_S = 2.0
-_LARGEST_ERROR = 64 << 10
 
 
 class Connection:
@@ -79,7 +79,7 @@ class Connection:
         """
         async with self.translated(), self._http().post("http://model/completion", json=body) as response:
             if response.status != 200:
-                raw = await response.content.read(_LARGEST_ERROR)
+                raw = await error_body(response)
                 raise refusal(self._backend, response.status, raw, response.headers.get("retry-after"))
             async with aclosing(self._events(response.content)) as events:
                 yield events

@@ -32,7 +32,7 @@ from chains.backends.ollama.wire import (
 )
 from chains.backends.single_flight import SingleFlight
 from chains.backends.streamed import CallOptions, StreamedChatModel, role_of
-from chains.backends.transport import Transport
+from chains.backends.transport import Transport, error_body
 from chains.errors import BackendError, BackendProtocolError, BackendRejected, BackendTimeout, CopydeskError
 
 __all__ = ["OllamaChatModel"]
@@ -42,7 +42,6 @@ _FACTS_S = 10.0
 _FACTS_LAST_S = 60.0
 _INSPECT_S = 20.0
 _TRAILER_S = 0.05
-_LARGEST_ERROR = 64 << 10
 _TYPES = ("application/x-ndjson", "application/json")
 
 
@@ -180,7 +179,7 @@ class OllamaChatModel(StreamedChatModel):
     async def _accept(self, response: aiohttp.ClientResponse, budget: Budget) -> None:
         """Raises what a response that brings no answer means."""
         if response.status != 200:
-            raw = await _bounded(response)
+            raw = await error_body(response)
             if response.status == 400 and (found := overflow(raw)) is not None:
                 raise budget.refusal(found)
             self._facts = None
@@ -241,7 +240,7 @@ class OllamaChatModel(StreamedChatModel):
     async def _ask(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         async with self._transport.post(path, body) as response:
             if response.status != 200:
-                raw, retry_after = await _bounded(response), response.headers.get("retry-after")
+                raw, retry_after = await error_body(response), response.headers.get("retry-after")
                 raise refused(self.backend, self.model_name, response.status, raw, retry_after)
             answer = await self._transport.json_of(response)
             if not isinstance(answer, dict):
@@ -257,13 +256,6 @@ def _chunk(line: Mapping[str, Any], restorer: Restorer) -> AIMessageChunk:
     if found := token_logprobs(line):
         chunk.response_metadata["logprobs"] = found
     return chunk
-
-
-async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    raw = b""
-    while len(raw) < _LARGEST_ERROR and (more := await response.content.read(_LARGEST_ERROR)):
-        raw += more
-    return raw
 
 
 async def _trailer(response: aiohttp.ClientResponse) -> None:

@@ -17,7 +17,7 @@ from chains.backends.openai.server_facts import Software
 from chains.backends.openai.stream import closes_after_a_stream, deltas
 from chains.backends.openai.wire import Delta, chat_messages, request_options
 from chains.backends.streamed import CallOptions, StreamedChatModel
-from chains.backends.transport import Transport
+from chains.backends.transport import Transport, error_body
 from chains.errors import (
     BackendProtocolError,
     BackendUnavailable,
@@ -28,7 +28,6 @@ from chains.errors import (
 __all__ = ["OpenAIChatModel"]
 
 _FINISHED = ("stop", "length")
-_LARGEST_ERROR = 64 << 10
 _ASK_S = 5.0
 
 
@@ -184,7 +183,7 @@ class OpenAIChatModel(StreamedChatModel):
         return response_error(
             self.backend,
             response.status,
-            await response.content.read(_LARGEST_ERROR),
+            await error_body(response),
             retry_after=response.headers.get("retry-after"),
             reserved=reserved,
             api_key_env=self.api_key_env,

@@ -58,8 +58,8 @@ bench: $(TOOLS) ## Measure rendering, linting, reloading, start-up and threads, 
 
 lock: ## Resolve the dependencies anew and pin them with hashes
 	@test -x $(VENV)/lock/bin/uv || { $(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install uv; }
-	$(VENV)/lock/bin/uv pip compile pyproject.toml --extra embedded --group model --group build $(COMPILE) -o requirements.lock
-	$(VENV)/lock/bin/uv pip compile pyproject.toml --extra embedded --group model --group build --group dev $(COMPILE) -c requirements.lock -o requirements-dev.lock
+	$(VENV)/lock/bin/uv pip compile pyproject.toml --extra embedded --extra documents --group model --group build $(COMPILE) -o requirements.lock
+	$(VENV)/lock/bin/uv pip compile pyproject.toml --extra embedded --extra documents --extra eval --group model --group build --group dev $(COMPILE) -c requirements.lock -o requirements-dev.lock
 
 COMPILE = --upgrade --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	--custom-compile-command "make lock"

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from chains.result import Attempt, CacheState, PromptIdentity, TaskResult, Timing, Usage
-from chains.task import ClosedModel, Task
+from chains.task import ClosedModel, Task, TextInput
 
 __all__ = [
     "BackendState",
@@ -195,7 +195,11 @@ class RenderResponse(BaseModel):
 def response_model(task: Task[Any, Any]) -> type[BaseModel]:
     """The task's output with `meta` beside it, named for the API document: `SummarizeResponse`."""
     name = "".join(part.capitalize() for part in task.name.split("_")) + "Response"
-    return create_model(name, __base__=task.output, __module__=__name__, meta=(Meta, ...))
+    fields: dict[str, Any] = {"meta": (Meta, ...)}
+    if issubclass(task.input, TextInput):
+        about = "The text that was taken from the document, where `include_document_text` asks for it."
+        fields["document_text"] = (str | None, Field(default=None, description=about))
+    return create_model(name, __base__=task.output, __module__=__name__, **fields)
 
 
 def to_response(task: Task[Any, Any], result: TaskResult[Any], request_id: str) -> bytes:
@@ -210,5 +214,8 @@ def to_response(task: Task[Any, Any], result: TaskResult[Any], request_id: str) 
         timing=result.timing,
         attempts=list(result.attempts) or None,
     )
-    response = response_model(task).model_construct(**dict(result.output), meta=meta)
+    fields = {**dict(result.output), "meta": meta}
+    if issubclass(task.input, TextInput):
+        fields["document_text"] = result.document_text
+    response = response_model(task).model_construct(**fields)
     return response.model_dump_json(exclude_none=True).encode()

@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage
 
 from chains.result import Attempt, CacheState, Usage
 
-__all__ = ["Ledger", "enter", "enter_attempts", "open_ledger", "usage_of", "when_accepted"]
+__all__ = ["Ledger", "enter", "enter_attempts", "enter_scores", "open_ledger", "usage_of", "when_accepted"]
 
 _current: ContextVar["Ledger | None"] = ContextVar("copydesk_ledger", default=None)
 
@@ -54,13 +54,15 @@ class Ledger:
         self._sources.add(source)
         if source is not CacheState.MISS:
             return
-        before, call = self.usage, usage_of(message)
-        self.usage = Usage(
-            input_tokens=before.input_tokens + call.input_tokens,
-            cached_input_tokens=before.cached_input_tokens + call.cached_input_tokens,
-            output_tokens=before.output_tokens + call.output_tokens,
-            model_calls=before.model_calls + 1,
-        )
+        self.usage += usage_of(message)
+
+    def add_scores(self, usage: Usage, seconds: float, queued: float, model: str) -> None:
+        """Enter what it cost to score continuations."""
+        self.model = model or self.model
+        self.model_seconds += seconds
+        self.queue_seconds += queued
+        self._sources.add(CacheState.MISS)
+        self.usage += usage
 
 
 def when_accepted(work: Callable[[], None]) -> None:
@@ -102,6 +104,14 @@ def enter(message: AIMessage, seconds: float, *, queued: float = 0.0, source: Ca
     ledger = _current.get()
     if ledger is not None:
         ledger.add(message, seconds, queued, source)
+
+
+def enter_scores(usage: Usage, seconds: float, *, queued: float, model: str) -> None:
+    """Enter what it cost to score continuations: `usage` of its calls, the backend's `seconds`, the wait before them,
+    and the model's name."""
+    ledger = _current.get()
+    if ledger is not None:
+        ledger.add_scores(usage, seconds, queued, model)
 
 
 def enter_attempts(attempts: Sequence[Attempt]) -> None:

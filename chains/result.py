@@ -41,6 +41,14 @@ class Usage:
     output_tokens: int = 0
     model_calls: int = 0
 
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            input_tokens=self.input_tokens + other.input_tokens,
+            cached_input_tokens=self.cached_input_tokens + other.cached_input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            model_calls=self.model_calls + other.model_calls,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
@@ -72,6 +80,8 @@ class Attempt:
 
 @dataclass(frozen=True)
 class TaskResult(Generic[Out]):
+    """`document_text` is the text that was taken from the request's document, where the request asks for it."""
+
     output: Out
     prompt: PromptIdentity
     backend: str
@@ -80,3 +90,4 @@ class TaskResult(Generic[Out]):
     timing: Timing
     cache: CacheState = CacheState.MISS
     attempts: tuple[Attempt, ...] = ()
+    document_text: str | None = None

@@ -12,6 +12,7 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 
 from chains.backends.configuration import Closes, CountsTokens
+from chains.documents import wanted_text, with_text
 from chains.errors import (
     BackendError,
     FieldError,
@@ -30,7 +31,7 @@ from chains.task import Parts, Task, TaskInput
 from chains.terms import Terms, on_terms
 from chains.traffic.lane import Lane
 
-__all__ = ["DEFAULT_ROUTE", "Runner", "call_keywords"]
+__all__ = ["DEFAULT_ROUTE", "Runner", "call_keywords", "parts_of"]
 
 _log = logging.getLogger("copydesk.runner")
 _ROLES = {"system": "system", "human": "user", "ai": "assistant"}
@@ -116,7 +117,7 @@ class Runner:
     def _compose(self, name: str, prompt: PromptVersion, backend: str) -> Leg:
         task = self.tasks[name]
         lane = self.backends[backend]
-        parts = Parts(prompt, lane, call_keywords(prompt.parameters))
+        parts = parts_of(prompt, lane)
         return Leg(lane, task.compose(parts), task.stream(parts) if task.stream else None)
 
     def task(self, name: str) -> Task[Any, Any]:
@@ -140,8 +141,9 @@ class Runner:
         selection, legs = self._chosen(task, request, caller)
         with self._served(task, request, caller, request_id) as ledger:
             async with until(request.deadline_ms):
-                output, backend = await along(legs, request)
-        return _result(output, selection, backend, ledger, start)
+                read = await with_text(request)
+                output, backend = await along(legs, read)
+        return _result(output, selection, backend, ledger, start, wanted_text(request, read))
 
     def stream(
         self, task: str, request: TaskInput, *, caller: str = "", request_id: str = "-"
@@ -159,10 +161,13 @@ class Runner:
         start = time.perf_counter()
         selection, legs = self._chosen(task, request, caller)
         with self._served(task, request, caller, request_id) as ledger:
-            async with until(request.deadline_ms), aclosing(streamed_along(legs, request)) as items:
-                async for item, backend in items:
-                    is_text = isinstance(item, str)
-                    yield item if is_text else _result(item, selection, backend, ledger, start)
+            async with until(request.deadline_ms):
+                read = await with_text(request)
+                text = wanted_text(request, read)
+                async with aclosing(streamed_along(legs, read)) as items:
+                    async for item, backend in items:
+                        is_text = isinstance(item, str)
+                        yield item if is_text else _result(item, selection, backend, ledger, start, text)
 
     def _chosen(self, task: str, request: TaskInput, caller: str) -> tuple[Selection, list[Leg]]:
         self.task(task)
@@ -248,7 +253,9 @@ class Runner:
                 await lane.model.aclose()
 
 
-def _result(output: Any, selection: Selection, backend: str, ledger: Ledger, start: float) -> TaskResult[Any]:
+def _result(
+    output: Any, selection: Selection, backend: str, ledger: Ledger, start: float, document_text: str | None
+) -> TaskResult[Any]:
     ledger.accept()
     return TaskResult(
         output=output,
@@ -259,6 +266,18 @@ def _result(output: Any, selection: Selection, backend: str, ledger: Ledger, sta
         timing=_timing(ledger, start),
         cache=ledger.cache,
         attempts=tuple(ledger.attempts),
+        document_text=document_text,
+    )
+
+
+def parts_of(prompt: PromptVersion, lane: Lane) -> Parts:
+    """What chains are composed from: the version, and each helper prompt that it pins, on one backend."""
+    return Parts(
+        prompt,
+        lane,
+        call_keywords(prompt.parameters),
+        lane.capabilities,
+        {name: parts_of(helper, lane) for name, helper in prompt.uses.items()},
     )
 
 

@@ -5,20 +5,36 @@ in `eval/datasets/`. See docs/add-a-task.md.
 """
 
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 from types import MappingProxyType
-from typing import Annotated, Any, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Generic, Protocol, Self, TypeVar
 
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
 from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import Runnable
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
 from pydantic_core import PydanticCustomError
 
+from chains.capabilities import NO_CAPABILITIES, Capabilities
 from chains.terms import Priority
 
-__all__ = ["STRING", "ClosedModel", "Name", "Parts", "Task", "TaskInput", "TaskOutput", "Text", "Value", "unique_names"]
+__all__ = [
+    "STRING",
+    "ClosedModel",
+    "Document",
+    "MediaType",
+    "Name",
+    "Parts",
+    "Task",
+    "TaskInput",
+    "TaskOutput",
+    "Text",
+    "TextInput",
+    "Value",
+    "unique_names",
+]
 
 
 def _not_blank(value: str) -> str:
@@ -105,6 +121,51 @@ class TaskInput(ClosedModel):
     )
 
 
+class MediaType(str, Enum):
+    """What a document is."""
+
+    PDF = "application/pdf"
+    HTML = "text/html"
+    MARKDOWN = "text/markdown"
+    PLAIN = "text/plain"
+
+
+class Document(ClosedModel):
+    """A file instead of a text."""
+
+    media_type: MediaType
+    data_base64: str = Field(
+        min_length=1,
+        max_length=28_000_000,
+        description="The file, in Base64 (RFC 4648, section 4).",
+        json_schema_extra={"format": "byte"},
+    )
+
+
+class TextInput(TaskInput):
+    """The base of the input of tasks that read a text. Before a chain runs, a document has become the text."""
+
+    text: Text | None = Field(default=None, description="The text. Send either text or document.")
+    document: Document | None = Field(default=None, description="A file whose text is taken instead of `text`.")
+    include_document_text: StrictBool = Field(
+        default=False,
+        description="Whether `document_text` of the response holds the text that was taken from the document; offsets "
+        "refer to it.",
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.text is None) == (self.document is None):
+            raise PydanticCustomError("text_or_document", "Send either text or document: one of them, not both")
+        return self
+
+    @property
+    def source(self) -> str:
+        """The text that the task reads."""
+        assert self.text is not None, "a document is read before its chain runs"
+        return self.text
+
+
 class TaskOutput(Value):
     """The base of every task's output."""
 
@@ -113,14 +174,18 @@ class TaskOutput(Value):
 class Parts:
     """What a chain is composed from; fixed for one prompt version on one backend.
 
-    prompt      renders the inputs that the task supplies to messages
-    model       the backend's chat model
-    parameters  call keywords from the prompt's front matter (`temperature`, `max_tokens`, ...)
+    prompt        renders the inputs that the task supplies to messages
+    model         the backend's chat model
+    parameters    call keywords from the prompt's front matter (`temperature`, `max_tokens`, ...)
+    capabilities  what the backend can do beyond answers
+    helpers       the same for each helper prompt that the version pins under `uses`, by its name there
     """
 
     prompt: Runnable[dict[str, Any], PromptValue]
     model: Runnable[LanguageModelInput, AIMessage]
     parameters: Mapping[str, Any]
+    capabilities: Capabilities = NO_CAPABILITIES
+    helpers: Mapping[str, "Parts"] = field(default_factory=dict)
 
 
 In = TypeVar("In", bound=TaskInput)
@@ -142,6 +207,8 @@ class Task(Generic[In, Out]):
               at last the output, whose text is these pieces joined
     answer    the JSON Schema of all answers that the chain can read, where its prompts may declare one of their
               own; a prompt that yields something else is refused
+    helpers   the helper prompts that the chain can make use of, by their names under `uses`, each with what it
+              supplies to them; a prompt may pin any of them, and no others
     """
 
     name: str
@@ -152,3 +219,10 @@ class Task(Generic[In, Out]):
     compose: Callable[[Parts], Runnable[In, Out]]
     stream: Callable[[Parts], Callable[[In], AsyncGenerator[str | Out, None]]] | None = None
     answer: Mapping[str, Any] | None = None
+    helpers: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def main_field(self) -> str:
+        """The field of the input that holds its text: `text`, or else the first that is required."""
+        fields = self.input.model_fields
+        return next(name for name, info in fields.items() if name == "text" or info.is_required())

@@ -63,9 +63,8 @@ async def _run_all(runner: Runner, progress: Console) -> tuple[Table, int]:
 
 
 def _request(runner: Runner, example: dict[str, Any], text: str) -> Any:
-    model = runner.task(example["task"]).input
-    main_field = next(name for name, field in model.model_fields.items() if field.is_required())
-    return model.model_validate({main_field: text, **example["options"]})
+    task = runner.task(example["task"])
+    return task.input.model_validate({task.main_field: text, **example["options"]})
 
 
 def _options(example: dict[str, Any]) -> str:

@@ -67,24 +67,21 @@ def run(
 
 
 def request_from(task: "Task[Any, Any]", text: str, options: Sequence[str]) -> "TaskInput":
-    """Build a task's input from its text (the first required field) and `key=value` options.
+    """Build a task's input from its text (its main field) and `key=value` options.
 
     A value is taken as it stands where the field takes it so, else as JSON. Raises InvalidInput.
     """
-    fields = task.input.model_fields
-    main = next(name for name, field in fields.items() if field.is_required())
-    return validated(task, {main: text, **option_values(task, options)})
+    return validated(task, {task.main_field: text, **option_values(task, options)})
 
 
 def option_values(task: "Task[Any, Any]", options: Sequence[str]) -> dict[str, Any]:
     """`key=value` options as fields of a task's input. Raises InvalidInput."""
     fields = task.input.model_fields
-    main = next(name for name, field in fields.items() if field.is_required())
     values = {}
     for entry in options:
         key, equals, value = entry.partition("=")
         if not equals or key not in fields:
-            known = ", ".join(name for name in fields if name != main)
+            known = ", ".join(name for name in fields if name != task.main_field)
             raise InvalidInput(f"--option {entry}: give key=value, where key is one of {known}")
         values[key] = typed_value(fields[key].annotation, value)
     return values

@@ -34,8 +34,7 @@ class Case(BaseModel):
 
     def request(self, task: Task[Any, Any]) -> TaskInput:
         """The case's input as the task takes it. Raises pydantic's ValidationError where it doesn't fit."""
-        main = next(name for name, field in task.input.model_fields.items() if field.is_required())
-        request: TaskInput = task.input.model_validate({main: self.input.text, **self.input.params})
+        request: TaskInput = task.input.model_validate({task.main_field: self.input.text, **self.input.params})
         return request
 
 

@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import BaseMessage
 
+    from chains.capabilities import ContinuationScore
+    from chains.result import Usage
+
 __all__ = [
     "BackendConfig",
     "ChecksContext",
     "Closes",
-    "ContinuationScore",
+    "ContinuationScores",
     "CountsTokens",
     "Inspects",
     "ModelIdentity",
@@ -147,11 +150,11 @@ class ChecksContext(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ContinuationScore:
-    """`logprob` is the natural logarithm of the likelihood of one continuation, summed over its `tokens`."""
+class ContinuationScores:
+    """The likelihood of each continuation, in the order of the question, and what it cost to find out."""
 
-    logprob: float
-    tokens: int
+    scores: "list[ContinuationScore]"
+    usage: "Usage"
 
 
 @runtime_checkable
@@ -160,7 +163,7 @@ class ScoresContinuations(Protocol):
 
     async def score_continuations(
         self, messages: "list[BaseMessage]", continuations: Sequence[str]
-    ) -> list[ContinuationScore]:
+    ) -> ContinuationScores:
         """The likelihood of each continuation as the beginning of the answer to the messages, in the given order.
 
         Raises BackendError, ContextExceeded, and ValueError for an empty continuation.

@@ -1,5 +1,6 @@
 """What a task asks of the prompt version that serves it, so that no edit of a prompt can break the HTTP contract."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from chains.errors import PromptError
@@ -13,16 +14,39 @@ __all__ = ["contract_problems"]
 def contract_problems(task: Task[Any, Any], prompt: PromptVersion) -> list[PromptError]:
     """Why this version can't serve the task: it needs more inputs than the task supplies, refuses some of their
     values, or yields another answer than the task reads."""
+    return [
+        *_input_problems(task, prompt, task.supplies),
+        *_helper_problems(task, prompt),
+        *_answer_problems(task, prompt),
+    ]
+
+
+def _helper_problems(task: Task[Any, Any], prompt: PromptVersion) -> list[PromptError]:
+    """Why the chain can't make use of the helper prompts that the version pins."""
+    problems = []
+    for name, helper in prompt.uses.items():
+        if name in task.helpers:
+            problems += _input_problems(task, helper, task.helpers[name])
+        else:
+            known = f"it uses {', '.join(sorted(task.helpers))}" if task.helpers else "it uses none"
+            message = f"the prompt {prompt} pins {name!r}, of which the task {task.name} makes no use"
+            problems.append(_problem(prompt, "uses", message, f"{known}; take the others out"))
+    return problems
+
+
+def _input_problems(
+    task: Task[Any, Any], prompt: PromptVersion, supplies: Mapping[str, Mapping[str, Any]]
+) -> list[PromptError]:
     problems = [
         _problem(
             prompt,
             "inputs",
             f"the prompt {prompt} wants the input {name!r}, which the task {task.name} doesn't supply",
-            f"it supplies {', '.join(sorted(task.supplies))}; give the others a default, or take them out",
+            f"it supplies {', '.join(sorted(supplies))}; give the others a default, or take them out",
         )
-        for name in sorted(prompt.required - task.supplies.keys())
+        for name in sorted(prompt.required - supplies.keys())
     ]
-    for name, supplied in task.supplies.items():
+    for name, supplied in supplies.items():
         if name in prompt.inputs:
             refused = narrowings(supplied, prompt.inputs[name], name)
             problems += [
@@ -34,7 +58,7 @@ def contract_problems(task: Task[Any, Any], prompt: PromptVersion) -> list[Promp
                 )
                 for reason in refused
             ]
-    return problems + _answer_problems(task, prompt)
+    return problems
 
 
 def _answer_problems(task: Task[Any, Any], prompt: PromptVersion) -> list[PromptError]:

@@ -6,7 +6,7 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from pydantic import Field, StrictBool, field_validator
 
 from chains.answers import Ask, ask_for_object
-from chains.task import STRING, ClosedModel, Name, Parts, Task, TaskInput, TaskOutput, Text, Value, unique_names
+from chains.task import STRING, ClosedModel, Name, Parts, Task, TaskOutput, TextInput, Value, unique_names
 
 
 class Label(ClosedModel):
@@ -18,8 +18,7 @@ class ScoredLabel(Value):
     name: str
 
 
-class ClassifyRequest(TaskInput):
-    text: Text = Field(description="The text to classify.")
+class ClassifyRequest(TextInput):
     labels: tuple[Label, ...] = Field(min_length=2, max_length=200, description="The labels to choose from.")
     multi_label: StrictBool = Field(default=False, description="Whether several labels, or none, may apply.")
 
@@ -35,7 +34,7 @@ def compose(parts: Parts) -> Runnable[ClassifyRequest, ClassifyOutput]:
 
     async def classify(request: ClassifyRequest) -> ClassifyOutput:
         inputs = {
-            "text": request.text,
+            "text": request.source,
             "labels": [{"name": label.name, "description": label.description or ""} for label in request.labels],
             "multi_label": request.multi_label,
         }

@@ -7,7 +7,7 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from pydantic import Field, field_validator
 
 from chains.answers import Ask, ask_for_object
-from chains.task import STRING, ClosedModel, Name, Parts, Task, TaskInput, TaskOutput, Text, Value, unique_names
+from chains.task import STRING, ClosedModel, Name, Parts, Task, TaskOutput, TextInput, Value, unique_names
 from chains.text import SpanFinder, StringIndexType, count_words
 
 _LEAST_BOUND = 8
@@ -35,8 +35,7 @@ class UngroundedEntity(Value):
     type: str
 
 
-class ExtractRequest(TaskInput):
-    text: Text = Field(description="The text to search.")
+class ExtractRequest(TextInput):
     types: tuple[EntityType, ...] = Field(min_length=1, max_length=50, description="The entity types to look for.")
     string_index_type: StringIndexType = Field(
         default=StringIndexType.UTF16,
@@ -56,7 +55,7 @@ def compose(parts: Parts) -> Runnable[ExtractRequest, ExtractOutput]:
 
     async def extract(request: ExtractRequest) -> ExtractOutput:
         types = [{"name": kind.name, "description": kind.description or ""} for kind in request.types]
-        answer = await ask.ainvoke(Ask({"text": request.text, "types": types}, _schema(request)))
+        answer = await ask.ainvoke(Ask({"text": request.source, "types": types}, _schema(request)))
         return _ground(request, answer["entities"])
 
     return RunnableLambda(extract)
@@ -74,7 +73,7 @@ def _schema(request: ExtractRequest) -> dict[str, Any]:
     }
     # A mention takes a word at least. Without the bound, a small model that runs in circles fills its whole cap;
     # the least bound leaves room for emoji, for words of several types and for what the text turns out not to hold.
-    most = max(count_words(request.text), _LEAST_BOUND)
+    most = max(count_words(request.source), _LEAST_BOUND)
     return {
         "type": "object",
         "properties": {"entities": {"type": "array", "items": entity, "maxItems": most}},
@@ -86,7 +85,7 @@ def _schema(request: ExtractRequest) -> dict[str, Any]:
 def _ground(request: ExtractRequest, found: list[dict[str, str]]) -> ExtractOutput:
     """Give each named entity its place. A string that is named more often than the source holds it is one of
     the model's repetitions: it stays out. One that the source doesn't hold at all is reported as ungrounded."""
-    finder = SpanFinder(request.text, request.string_index_type)
+    finder = SpanFinder(request.source, request.string_index_type)
     entities: list[Entity] = []
     ungrounded: dict[str, UngroundedEntity] = {}
     for item in found:

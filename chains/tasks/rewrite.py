@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from chains.answers import Answer, ask_for_text, live, stream_text
 from chains.errors import OutputTruncated
-from chains.task import STRING, Parts, Task, TaskInput, TaskOutput, Text
+from chains.task import STRING, Parts, Task, TaskOutput, TextInput
 
 
 class RewriteStyle(str, Enum):
@@ -23,8 +23,7 @@ class RewriteStyle(str, Enum):
     NEUTRAL = "neutral"
 
 
-class RewriteRequest(TaskInput):
-    text: Text = Field(description="The text to rewrite.")
+class RewriteRequest(TextInput):
     style: RewriteStyle | None = Field(default=None, description="The new style. Give a style, an instruction or both.")
     instruction: str | None = Field(default=None, max_length=1000, description="What to change, in your own words.")
     audience: str | None = Field(default=None, max_length=200, description="Who will read it.")
@@ -62,7 +61,7 @@ def stream(parts: Parts) -> Callable[[RewriteRequest], AsyncGenerator[str | Rewr
 
 def _inputs(request: RewriteRequest) -> dict[str, Any]:
     return {
-        "text": request.text,
+        "text": request.source,
         "style": request.style.value if request.style else "",
         "instruction": request.instruction or "",
         "audience": request.audience or "",

@@ -9,7 +9,7 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from pydantic import Field, StrictInt
 
 from chains.answers import Answer, ask_for_text, live, stream_text
-from chains.task import STRING, Parts, Task, TaskInput, TaskOutput, Text
+from chains.task import STRING, Parts, Task, TaskOutput, TextInput
 from chains.text import fit_words
 
 
@@ -20,8 +20,7 @@ class SummaryStyle(str, Enum):
     ABSTRACT = "abstract"
 
 
-class SummarizeRequest(TaskInput):
-    text: Text = Field(description="The text to summarize.")
+class SummarizeRequest(TextInput):
     style: SummaryStyle = Field(default=SummaryStyle.PROSE, description="The form of the summary.")
     max_words: StrictInt = Field(
         default=80, ge=1, le=2000, description="The most words that the summary may have (UAX #29)."
@@ -63,7 +62,7 @@ def stream(parts: Parts) -> Callable[[SummarizeRequest], AsyncGenerator[str | Su
 
 def _inputs(request: SummarizeRequest) -> dict[str, Any]:
     return {
-        "text": request.text,
+        "text": request.source,
         "style": request.style.value,
         "max_words": request.max_words,
         "focus": request.focus or "",

@@ -5,7 +5,7 @@ cache > an equal request in flight > breaker > queue > breaker > the chat model
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from typing import Any, cast
 
@@ -14,10 +14,11 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, conv
 from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from chains.backends.configuration import ChecksContext
+from chains.backends.configuration import ChecksContext, ContinuationScores, CountsTokens, ScoresContinuations
 from chains.backends.streamed import StreamedChatModel
+from chains.capabilities import Capabilities, ContinuationScore
 from chains.errors import BackendError
-from chains.ledger import enter, when_accepted
+from chains.ledger import enter, enter_attempts, enter_scores, when_accepted
 from chains.result import CacheState, Usage
 from chains.terms import current_terms
 from chains.traffic.admission import Admission
@@ -91,6 +92,43 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
                 yield chunk
         if identity and terms.cache:
             self._keep(identity, whole_message(chunks))
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the model can do beyond answers; its scores pass the queue and the breaker like any call."""
+        return Capabilities(
+            score=self.score if isinstance(self.model, ScoresContinuations) else None,
+            count_tokens=self.model.count_tokens if isinstance(self.model, CountsTokens) else None,
+            context_tokens=self.model.context_tokens if isinstance(self.model, ChecksContext) else None,
+            slots=lambda: self.admission.slots,
+        )
+
+    async def score(self, messages: list[BaseMessage], continuations: Sequence[str]) -> list[ContinuationScore]:
+        """The likelihood of each continuation as the beginning of the answer, by a model that ScoresContinuations.
+
+        All of them take one slot together. Raises what the model and the queue raise.
+        """
+        flight = Flight(Call(messages, {}, current_terms()), self.backend, self._retries, self.meter)
+        flight.kind = f"{flight.kind} scores"  # they don't take as long as an answer
+        flight.join(flight.call.terms.deadline)
+        try:
+            found = await flight.tries.run(lambda: self._scored(flight, continuations))
+        finally:
+            enter_attempts(flight.tries.failed)
+        self.meter.answered(self.backend, flight.call.terms.task, CacheState.MISS, found.usage)
+        return found.scores
+
+    async def _scored(self, flight: Flight, continuations: Sequence[str]) -> ContinuationScores:
+        assert isinstance(self.model, ScoresContinuations)
+        async with AsyncExitStack() as stack:
+            with flight.tries.last():
+                self.breaker.check()
+                queued = await stack.enter_async_context(self.admission.slot(flight))
+                await stack.enter_async_context(self.breaker.guard())
+            timer = stack.enter_context(timed_call(self.meter, self.backend, flight.call.terms))
+            found = await self.model.score_continuations(flight.call.messages, continuations)
+            enter_scores(found.usage, timer.seconds(), queued=queued, model=self._model_name)
+            return found
 
     async def aclose(self) -> None:
         """Cancel the generations that run."""

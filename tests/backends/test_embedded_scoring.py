@@ -11,9 +11,10 @@ import aiohttp
 import pytest
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
-from chains.backends.configuration import ContinuationScore, ScoresContinuations
+from chains.backends.configuration import ScoresContinuations
 from chains.backends.embedded.chat_model import EmbeddedChatModel
 from chains.backends.embedded.scoring import MANY, WHOLE_VOCABULARY, scores
+from chains.capabilities import ContinuationScore
 from chains.errors import BackendProtocolError, ContextExceeded
 from tests.backends.test_embedded_wire import LAST, ask_fake, completion, event
 
@@ -61,7 +62,7 @@ async def by_hand(http: aiohttp.ClientSession, continuation: str) -> float:
 @pytest.mark.e2e
 def test_the_scores_are_those_computed_by_hand(embedded_model: EmbeddedChatModel) -> None:
     async def work(model: EmbeddedChatModel) -> tuple[list[ContinuationScore], list[float]]:
-        found = await model.score_continuations(QUESTION, LABELS)
+        found = (await model.score_continuations(QUESTION, LABELS)).scores
         async with aiohttp.ClientSession(connector=aiohttp.UnixConnector(path=str(model.socket))) as http:
             return found, [await by_hand(http, label) for label in LABELS]
 
@@ -77,7 +78,7 @@ def test_the_scores_are_those_computed_by_hand(embedded_model: EmbeddedChatModel
 def test_the_score_of_an_answer_is_the_sum_of_its_own_logprobs(embedded_model: EmbeddedChatModel) -> None:
     async def work(model: EmbeddedChatModel) -> tuple[float, ContinuationScore, int]:
         answer = await model.ainvoke(QUESTION, temperature=0, max_tokens=8, logprobs=True)
-        (score,) = await model.score_continuations(QUESTION, [str(answer.text)])
+        (score,) = (await model.score_continuations(QUESTION, [str(answer.text)])).scores
         logprobs = answer.response_metadata["logprobs"]
         return math.fsum(token["logprob"] for token in logprobs), score, len(logprobs)
 
@@ -112,7 +113,7 @@ def test_what_cannot_be_scored(embedded_model: EmbeddedChatModel) -> None:
     with pytest.raises(ContextExceeded) as caught:
         using(small, lambda model: model.score_continuations(QUESTION, ["a", "word " * 30]))
     assert (caught.value.limit, caught.value.reserved) == (40, 31)
-    assert using(embedded_model, lambda model: model.score_continuations(QUESTION, [])) == []
+    assert using(embedded_model, lambda model: model.score_continuations(QUESTION, [])).scores == []
     assert isinstance(embedded_model, ScoresContinuations)
 
 

@@ -17,7 +17,6 @@ from pydantic import ValidationError
 from chains.backends import configuration_class
 from chains.backends.configuration import (
     ChecksContext,
-    ContinuationScore,
     CountsTokens,
     Inspects,
     Probes,
@@ -28,6 +27,7 @@ from chains.backends.configuration import (
 )
 from chains.backends.scripted import Failure, ScriptedAnswer, ScriptedConfig
 from chains.backends.scripted.chat_model import ScriptedChatModel
+from chains.capabilities import ContinuationScore
 from chains.errors import (
     BackendBusy,
     BackendError,
@@ -351,11 +351,11 @@ def test_logprobs_follow_from_the_letters() -> None:
 def test_continuations_are_scored() -> None:
     model = scripted({"when": "colour", "scores": {"red": -0.5, "dark red": -2}}, {"answer": "x"})
     question: list[Any] = [HumanMessage("Which colour?")]
-    found = asyncio.run(model.score_continuations(question, ["dark red", "red", "blue", "light blue"]))
+    found = asyncio.run(model.score_continuations(question, ["dark red", "red", "blue", "light blue"])).scores
     assert found[:2] == [ContinuationScore(-2, 2), ContinuationScore(-0.5, 1)]
     assert [score.tokens for score in found] == [2, 1, 1, 2]
     assert found[3].logprob < found[2].logprob < 0
-    assert asyncio.run(model.score_continuations([HumanMessage("x")], ["blue"])) == found[2:3]
+    assert asyncio.run(model.score_continuations([HumanMessage("x")], ["blue"])).scores == found[2:3]
     with pytest.raises(ValueError, match="empty"):
         asyncio.run(model.score_continuations(question, ["red", ""]))
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, JsonValue
 
 from chains.prompts import PromptVersion
 from chains.runner import call_keywords
-from chains.task import Parts, Task
+from chains.task import Document, Parts, Task
 
 __all__ = ["KEY", "Place", "RecordingChatModel", "filled", "messages_for", "text_fields"]
 
@@ -54,9 +54,9 @@ def _places(kind: Any, place: Place) -> Iterator[Place]:
     elif origin is dict:
         yield (*place, KEY)
         yield from _places(arguments[1], (*place, "fact"))
-    elif isinstance(kind, type) and issubclass(kind, BaseModel):
+    elif isinstance(kind, type) and issubclass(kind, BaseModel) and kind is not Document:  # its text becomes `text`
         yield from _model_places(kind, place)
-    elif not (isinstance(kind, type) and issubclass(kind, _NO_TEXT)):
+    elif not (isinstance(kind, type) and issubclass(kind, (*_NO_TEXT, Document))):
         raise TypeError(f"{place}: say here whether a {kind} carries text")
 
 

@@ -4,10 +4,10 @@ from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
-from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from pydantic import PrivateAttr
 
-from chains.backends.configuration import ContinuationScore, ServerState
+from chains.backends.configuration import ContinuationScores, ServerState
 from chains.backends.embedded.connection import Connection
 from chains.backends.embedded.scoring import scores
 from chains.backends.embedded.template import placeholders, split_skeleton
@@ -22,6 +22,8 @@ from chains.backends.embedded.wire import (
 )
 from chains.backends.streamed import CallOptions, StreamedChatModel, role_of
 from chains.errors import BackendRejected, ContextExceeded
+from chains.ledger import usage_of
+from chains.result import Usage
 
 __all__ = ["EmbeddedChatModel"]
 
@@ -98,7 +100,7 @@ class EmbeddedChatModel(StreamedChatModel):
 
     async def score_continuations(
         self, messages: list[BaseMessage], continuations: Sequence[str]
-    ) -> list[ContinuationScore]:
+    ) -> ContinuationScores:
         """The likelihood of each continuation as the beginning of the answer, over the whole vocabulary.
 
         Control strings in a continuation are text. Raises ValueError for an empty continuation, ContextExceeded,
@@ -113,22 +115,29 @@ class EmbeddedChatModel(StreamedChatModel):
             prompt = await self._tokens(messages, roles)
             self._check(len(prompt), max(map(len, answers), default=1))
             (harmless, *_) = await self._tokenize("a", special=False)
+            cost = Usage()
 
             async def next_logprobs(beginning: tuple[int, ...], count: int) -> dict[int, float]:
+                nonlocal cost
                 body = next_token_body([*prompt, *beginning], count, harmless)
                 async with within(limits.first_token_s, "first token", "first_token_timeout_s"):
-                    return await self._next_logprobs(body)
+                    reported, usage_of_one = await self._next_logprobs(body)
+                cost += usage_of_one
+                return reported
 
-            return await scores(answers, next_logprobs)
+            return ContinuationScores(await scores(answers, next_logprobs), cost)
 
-    async def _next_logprobs(self, body: dict[str, Any]) -> dict[int, float]:
+    async def _next_logprobs(self, body: dict[str, Any]) -> tuple[dict[int, float], Usage]:
         reported: dict[int, float] = {}
+        cost = Usage()
         async with self._connection.completion(body) as events:
             # To the end, so that the slot is free for the next question, which finds its prompt there.
             async for event in events:
                 for token in event.get("completion_probabilities", ()):
                     reported = {other["id"]: other["logprob"] for other in token["top_logprobs"]}
-        return reported
+                if event["stop"]:
+                    cost = usage_of(AIMessage("", usage_metadata=usage(event)))
+        return reported, cost
 
     async def _chunks(self, messages: list[BaseMessage], options: CallOptions) -> AsyncGenerator[AIMessageChunk, None]:
         body = completion_body(options)

@@ -8,7 +8,7 @@ the log-probabilities that it reports of the next token, the softmax over the wh
 import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from chains.backends.configuration import ContinuationScore
+from chains.capabilities import ContinuationScore
 
 __all__ = ["MANY", "WHOLE_VOCABULARY", "NextLogprobs", "scores"]
 

@@ -9,11 +9,13 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from pydantic import PrivateAttr
 
-from chains.backends.configuration import ContinuationScore, ServerState
+from chains.backends.configuration import ContinuationScores, ServerState
 from chains.backends.scripted.script import Script, ScriptedAnswer, token_logprob, words
 from chains.backends.scripted.server import ScriptedServer
 from chains.backends.streamed import CallOptions, StreamedChatModel, role_of
+from chains.capabilities import ContinuationScore
 from chains.errors import BackendProtocolError, BackendRejected, BackendTimeout, ContextExceeded
+from chains.result import Usage
 
 __all__ = ["ScriptedChatModel"]
 
@@ -98,7 +100,7 @@ class ScriptedChatModel(StreamedChatModel):
 
     async def score_continuations(
         self, messages: list[BaseMessage], continuations: Sequence[str]
-    ) -> list[ContinuationScore]:
+    ) -> ContinuationScores:
         """As the script's `scores` say, else by their letters; a request like any other, faults included."""
         if not all(continuations):
             raise ValueError("a continuation must not be empty")
@@ -113,7 +115,8 @@ class ScriptedChatModel(StreamedChatModel):
             raise BackendTimeout(f"no scores within {limit:g} s", backend=self.backend, original=error) from error
         if line.end_early is not None:
             raise BackendProtocolError("the answer ended before it was complete", backend=self.backend)
-        return [ContinuationScore(line.score(text), len(words(text))) for text in continuations]
+        found = [ContinuationScore(line.score(text), len(words(text))) for text in continuations]
+        return ContinuationScores(found, Usage(input_tokens=_read(messages), model_calls=1))
 
     async def _chunks(self, messages: list[BaseMessage], options: CallOptions) -> AsyncGenerator[AIMessageChunk, None]:
         await self.check_context(messages, options.max_tokens)

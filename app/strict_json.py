@@ -96,11 +96,13 @@ def _number(digits: str) -> float:
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ProblemError("invalid_json", f"The key {key[:100]!a} stands twice in one object: send it once.")
-        found[key] = value
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise ProblemError("invalid_json", f"The key {key[:100]!a} stands twice in one object: send it once.")
+            seen.add(key)
     return found
 
 

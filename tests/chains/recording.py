@@ -24,6 +24,9 @@ KEY = "{key}"
 Place = tuple[str | int, ...]
 """Where a field stands in a request: `("labels", 0, "name")`."""
 
+_SCHEMA = "_schema"
+"""How the names of fields end that hold a JSON Schema: its texts are names and descriptions of properties."""
+
 _NO_TEXT = (int, float, Enum, type(None))
 
 
@@ -37,7 +40,10 @@ def text_fields(model: type[BaseModel]) -> list[Place]:
 
 def _model_places(model: type[BaseModel], place: Place) -> Iterator[Place]:
     for name, field in model.model_fields.items():
-        yield from _places(field.annotation, (*place, name))
+        if name.endswith(_SCHEMA):
+            yield from ((*place, name, "properties", KEY), (*place, name, "properties", "fact", "description"))
+        else:
+            yield from _places(field.annotation, (*place, name))
 
 
 def _places(kind: Any, place: Place) -> Iterator[Place]:
@@ -61,12 +67,20 @@ def _places(kind: Any, place: Place) -> Iterator[Place]:
 
 
 def filled(model: type[BaseModel], chosen: Place, text: str) -> dict[str, Any]:
-    """A request as JSON: the text at the chosen place, other words at every other place that takes a text."""
-    return {
+    """A request as JSON: the text at the chosen place, other words at every other place that takes a text. A schema is
+    in it only where the text is to be in the schema."""
+    request = {
         name: _value(field.annotation, (name,), chosen, text)
         for name, field in model.model_fields.items()
-        if any(_places(field.annotation, (name,)))
+        if not name.endswith(_SCHEMA) and any(_places(field.annotation, (name,)))
     }
+    first = str(chosen[0])
+    return {**request, first: _schema(chosen, text)} if first.endswith(_SCHEMA) else request
+
+
+def _schema(chosen: Place, text: str) -> dict[str, Any]:
+    name, about = (text, "what it is") if chosen[-1] == KEY else ("fact", text)
+    return {"type": "object", "properties": {name: {"type": "string", "description": about}}, "required": []}
 
 
 def _value(kind: Any, place: Place, chosen: Place, text: str) -> Any:

@@ -1,6 +1,7 @@
-"""`python -m bench.quality TASK --data DIR [--cases N] [--seed S] [--config FILE] [--out FILE.json]`
+"""`python -m bench.quality TASK --data DIR [--cases N] [--seed S] [--only PATTERN] [--out FILE.json]`
 
-Measures a task, or `all`, on public cases of the folder, beside the plain way. Prints Markdown.
+Measures a task, or `all`, on public cases of the folder, beside the plain way. Prints Markdown. Seconds are wall time
+on the machine as it is: compare only what ran on the same quiet one.
 """
 
 import argparse
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     if given.data is None:
         print("Give the folder of public cases: --data DIR or COPYDESK_DATA_DIR", file=sys.stderr)
         return 2
-    options = Options(given.data, given.cases, given.seed, given.config)
+    options = Options(given.data, given.cases, given.seed, given.config, tuple(given.only), given.answers)
     records = []
     for task in tasks() if given.task == "all" else [given.task]:
         start = time.perf_counter()
@@ -57,6 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--config", type=Path, help="a copydesk.yaml; else the embedded model serves")
     parser.add_argument("--out", type=Path, help="a file for the results as JSON")
+    parser.add_argument("--only", action="append", default=[], help="pattern of 'set, way': '*, plain'; repeatable")
+    parser.add_argument("--answers", type=Path, help="a file to which every answer is appended as a line of JSON")
     return parser
 
 

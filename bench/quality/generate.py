@@ -1,12 +1,13 @@
 """generate: the facts of the golden cases in the text, beside one prompt with the data in it."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import eval.datasets
 from bench.quality.cases import PublicCase
-from bench.quality.running import Asked, Bench, Options, cost_of, measured, through
+from bench.quality.running import Asked, Bench, Options, Way, compared, measured
 from bench.quality.table import Figure, Row
 from eval.datasets import load_dataset
 
@@ -27,14 +28,11 @@ async def _golden(bench: Bench, options: Options) -> list[Row]:
     async def by_task(case: PublicCase) -> Asked[Any]:
         return await bench.by_task(case, **case.input.params)
 
-    plain = await through(f"{GOLDEN}, plain", cases, plainly)
-    task = await through(f"{GOLDEN}, task", cases, by_task)
-    plain_texts = [one.answer or "" for one in plain]
-    task_texts = [one.answer.text if one.answer else "" for one in task]
-    return [
-        Row(GOLDEN, way, len(cases), {**_scores(cases, texts), **cost_of(asked)})
-        for way, texts, asked in (("plain", plain_texts, plain), ("task", task_texts, task))
+    ways = [
+        Way("plain", plainly, lambda _, answer: answer or ""),
+        Way("task", by_task, lambda _, answer: answer.text if answer else ""),
     ]
+    return await compared(options, GOLDEN, cases, ways, _scores)
 
 
 def plain_prompt(case: PublicCase) -> str:
@@ -46,7 +44,7 @@ def plain_prompt(case: PublicCase) -> str:
     return "\n\n".join(parts)
 
 
-def _scores(cases: list[PublicCase], texts: list[str]) -> dict[str, Figure]:
+def _scores(cases: Sequence[PublicCase], texts: Sequence[str]) -> dict[str, Figure]:
     stated = [
         sum(fact in text for fact in case.expected["facts"]) / len(case.expected["facts"])
         for case, text in zip(cases, texts, strict=True)

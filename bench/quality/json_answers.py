@@ -4,33 +4,26 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["first_json", "strings_at"]
+__all__ = ["json_objects", "strings_at"]
 
 _DECODER = json.JSONDecoder()
 
 
-def first_json(text: str, kind: type[dict[str, Any]] | type[list[Any]]) -> Any | None:
-    """The first JSON object or array in the text, whatever stands around it (a code fence, words); None without one."""
-    opening = "{" if kind is dict else "["
-    for place in _places(text, opening):
+def json_objects(text: str) -> Iterator[dict[str, Any]]:
+    """The JSON objects of the text that stand in no other, whatever is around them: a code fence, a list (also one that
+    was cut off), words."""
+    place = text.find("{")
+    while place >= 0:
         try:
-            found, _ = _DECODER.raw_decode(text, place)
+            found, end = _DECODER.raw_decode(text, place)
         except (ValueError, RecursionError):
-            continue
-        return found
-    return None
+            end = place + 1
+        else:
+            yield found
+        place = text.find("{", end)
 
 
-def strings_at(found: Any, *keys: str) -> tuple[str, ...] | None:
-    """The values at the keys where `found` is an object that has them all as strings."""
-    if not isinstance(found, dict):
-        return None
+def strings_at(found: dict[str, Any], *keys: str) -> tuple[str, ...] | None:
+    """The values at the keys, where all of them are strings."""
     values = [value for value in map(found.get, keys) if isinstance(value, str)]
     return tuple(values) if len(values) == len(keys) else None
-
-
-def _places(text: str, opening: str) -> Iterator[int]:
-    place = text.find(opening)
-    while place >= 0:
-        yield place
-        place = text.find(opening, place + 1)

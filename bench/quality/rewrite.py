@@ -1,9 +1,10 @@
 """rewrite: concise sentences of Wikipedia, and disfluent questions made fluent."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from bench.quality.cases import PublicCase, load_cases, sampled
-from bench.quality.running import Asked, Bench, Options, cost_of, measured, through
+from bench.quality.running import Asked, Bench, Options, Way, compared, measured
 from bench.quality.table import Figure, Row
 
 SETS = ("rewrite_conciseness", "rewrite_disflqa")
@@ -29,21 +30,18 @@ async def _set(bench: Bench, options: Options, name: str) -> list[Row]:
     async def by_task(case: PublicCase) -> Asked[Any]:
         return await bench.by_task(case, style=case.input.params["style"])
 
-    plain = await through(f"{name}, plain", cases, plainly)
-    task = await through(f"{name}, task", cases, by_task)
-    plain_texts = [one.answer or "" for one in plain]
-    task_texts = [one.answer.text if one.answer else "" for one in task]
-    return [
-        Row(name, way, len(cases), {**_scores(cases, texts), **cost_of(asked)})
-        for way, texts, asked in (("plain", plain_texts, plain), ("task", task_texts, task))
+    ways = [
+        Way("plain", plainly, lambda _, answer: answer or ""),
+        Way("task", by_task, lambda _, answer: answer.text if answer else ""),
     ]
+    return await compared(options, name, cases, ways, _scores)
 
 
 def plain_prompt(case: PublicCase) -> str:
     return f"{case.input.params['instruction']}\n\n{case.text}\n\nAnswer with the rewritten text only."
 
 
-def _scores(cases: list[PublicCase], texts: list[str]) -> dict[str, Figure]:
+def _scores(cases: Sequence[PublicCase], texts: Sequence[str]) -> dict[str, Figure]:
     from sacrebleu.metrics.chrf import CHRF
 
     best = [

@@ -1,14 +1,17 @@
 """Running cases one after the other: by the service's own chains, and in the plain way; with time and tokens."""
 
 import asyncio
+import json
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from langchain_core.messages import AIMessage, HumanMessage
+from pydantic import BaseModel
 
 from app.composition import build_runner
 from app.settings import load_settings
@@ -20,7 +23,7 @@ from chains.ledger import usage_of
 from chains.result import Usage
 from chains.runner import Runner
 
-__all__ = ["Asked", "Bench", "Options", "cost_of", "measured", "served_model", "through"]
+__all__ = ["Asked", "Bench", "Options", "Way", "compared", "cost_of", "measured", "served_model"]
 
 T = TypeVar("T")
 
@@ -28,12 +31,18 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a measurement is asked for with. `cases` is the number of cases of each set; `config` is a copydesk.yaml,
-    without which the embedded model serves."""
+    without which the embedded model serves; `only` are shell patterns of "set, way" (none: everything); answers are
+    appended to the file `answers`, where there is one."""
 
     data: Path
     cases: int
     seed: int
     config: Path | None = None
+    only: tuple[str, ...] = ()
+    answers: Path | None = None
+
+    def wants(self, name: str) -> bool:
+        return not self.only or any(fnmatch(name, pattern) for pattern in self.only)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +114,39 @@ def served_model(task: str, options: Options) -> str:
     return Bench(build_runner(load_settings(options.config))).model_name(task)
 
 
-async def through(
-    what: str, cases: Sequence[PublicCase], ask: Callable[[PublicCase], Awaitable[Asked[T]]]
-) -> list[Asked[T]]:
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way of doing cases. `ask` gives an answer, `read` makes of it what is scored; it gets None where the case
+    failed, which must score as badly as a useless answer."""
+
+    name: str
+    ask: Callable[[PublicCase], Awaitable[Asked[Any]]]
+    read: Callable[[PublicCase, Any], Any]
+
+
+async def compared(
+    options: Options,
+    dataset: str,
+    cases: Sequence[PublicCase],
+    ways: Sequence[Way],
+    scores: Callable[[Sequence[PublicCase], Sequence[Any]], dict[str, Figure]],
+) -> list[Row]:
+    """A row for each of the ways that `options.only` wants: scores of what was read, and the cost."""
+    rows = []
+    for way in ways:
+        name = f"{dataset}, {way.name}"
+        if options.wants(name):
+            asked = await _through(name, cases, way.ask)
+            if options.answers:
+                _keep_answers(options.answers, name, asked)
+            found = [way.read(one.case, one.answer) for one in asked]
+            rows.append(Row(dataset, way.name, len(cases), {**scores(cases, found), **cost_of(asked)}))
+    return rows
+
+
+async def _through(
+    what: str, cases: Sequence[PublicCase], ask: Callable[[PublicCase], Awaitable[Asked[Any]]]
+) -> list[Asked[Any]]:
     """Ask for every case, one after the other; progress goes to stderr."""
     found = []
     for number, case in enumerate(cases, 1):
@@ -116,6 +155,15 @@ async def through(
             end = "\n" if number == len(cases) else ""
             print(f"\r{what}: {number} of {len(cases)}", end=end, file=sys.stderr, flush=True)
     return found
+
+
+def _keep_answers(path: Path, name: str, asked: Iterable[Asked[Any]]) -> None:
+    """Append what was answered, a case a line, to read it or to score it again."""
+    with path.open("a", encoding="utf-8") as file:
+        for one in asked:
+            answer = one.answer.model_dump(mode="json") if isinstance(one.answer, BaseModel) else one.answer
+            line = {"way": name, "id": one.case.id, "answer": answer, "error": one.error, "seconds": one.seconds}
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
 
 def cost_of(asked: Iterable[Asked[Any]]) -> dict[str, Figure]:

@@ -1,11 +1,12 @@
 """summarize: sections of clinical notes from dialogues of MTS-Dialog, beside the first three sentences."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import regex
 
 from bench.quality.cases import PublicCase, load_cases, sampled
-from bench.quality.running import Asked, Bench, Options, cost_of, measured, through
+from bench.quality.running import Asked, Bench, Options, Way, compared, measured
 from bench.quality.table import Figure, Row
 
 SHORT = "summarize_mtsdialog_short"
@@ -19,25 +20,21 @@ def measure(options: Options) -> list[Row]:
 async def _short(bench: Bench, options: Options) -> list[Row]:
     cases = sampled(load_cases(options.data, SHORT), options.cases, options.seed)
 
+    async def lead(case: PublicCase) -> Asked[str]:
+        return Asked(case, first_sentences(case.text), "", 0.0)
+
     async def plainly(case: PublicCase) -> Asked[str]:
         return await bench.plainly(case, plain_prompt(case.text), 256)
 
     async def by_task(case: PublicCase) -> Asked[Any]:
         return await bench.by_task(case, max_words=MAX_WORDS)
 
-    plain = await through(f"{SHORT}, plain", cases, plainly)
-    task = await through(f"{SHORT}, task", cases, by_task)
-    lead = [first_sentences(case.text) for case in cases]
-    return [
-        Row(SHORT, "first three sentences", len(cases), _scores(cases, lead)),
-        Row(SHORT, "plain", len(cases), {**_scores(cases, [one.answer or "" for one in plain]), **cost_of(plain)}),
-        Row(
-            SHORT,
-            "task",
-            len(cases),
-            {**_scores(cases, [one.answer.summary if one.answer else "" for one in task]), **cost_of(task)},
-        ),
+    ways = [
+        Way("first three sentences", lead, lambda _, answer: answer),
+        Way("plain", plainly, lambda _, answer: answer or ""),
+        Way("task", by_task, lambda _, answer: answer.summary if answer else ""),
     ]
+    return await compared(options, SHORT, cases, ways, _scores)
 
 
 def plain_prompt(text: str) -> str:
@@ -50,7 +47,7 @@ def first_sentences(text: str, count: int = 3) -> str:
     return "\n".join(sentences[:count])
 
 
-def _scores(cases: list[PublicCase], texts: list[str]) -> dict[str, Figure]:
+def _scores(cases: Sequence[PublicCase], texts: Sequence[str]) -> dict[str, Figure]:
     from rouge_score.rouge_scorer import RougeScorer
 
     scorer = RougeScorer(["rouge1", "rouge2"])

@@ -124,8 +124,9 @@ class SourceIndex:
         at = self._folded.folded.find(folded, first, last)
         while at >= 0:
             behind = at + len(folded)
-            found = self._folded.source(at, behind)
-            if found and start <= found[0] and found[1] <= end and self._stands(*found):
+            spans = [span for span in self._folded.source(at, behind) if start <= span[0] and span[1] <= end]
+            found = next((span for span in spans if self._stands(*span)), None)
+            if found:
                 yield Mention(*found, Alignment.NORMALIZED)
             else:
                 behind = at + 1

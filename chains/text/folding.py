@@ -59,19 +59,14 @@ class FoldedText:
         self._folded_starts.append(folded_start)
         self._folded_ends.append(folded_end)
 
-    def source(self, start: int, end: int) -> tuple[int, int] | None:
-        """What stands in the text for the folded code points `start` to `end` (more than none); None where one of the
-        two lies within a stretch that can't be divided."""
-        first, last = self._source(start, after=True), self._source(end, after=False)
-        return None if first is None or last is None else (first, last)
-
-    def nearest(self, folded: int) -> int:
-        """Where a folded offset stands in the text; the beginning of its stretch where it lies within one."""
-        at = bisect_right(self._folded_starts, folded) - 1
-        if at < 0:
-            return folded
-        beyond = folded - self._folded_ends[at]
-        return self._ends[at] + beyond if beyond >= 0 else self._starts[at]
+    def source(self, start: int, end: int) -> list[tuple[int, int]]:
+        """What stands in the text for the folded code points `start` to `end` (more than none): without invisible
+        characters behind it and with them; nothing where one of the two lies within a stretch that can't be divided."""
+        first = self._source(start, after=True)
+        ends = [self._source(end, after=False), self._source(end, after=True)]
+        if first is None:
+            return []
+        return [(first, last) for last in dict.fromkeys(ends) if last is not None]
 
     def position(self, offset: int) -> int:
         """The folded offset of a code point offset into the text; that of its stretch where it lies within one."""

@@ -68,6 +68,14 @@ class FoldedText:
             return []
         return [(first, last) for last in dict.fromkeys(ends) if last is not None]
 
+    def nearest(self, folded: int) -> int:
+        """Where a folded offset stands in the text; the beginning of its stretch where it lies within one."""
+        at = bisect_right(self._folded_starts, folded) - 1
+        if at < 0:
+            return folded
+        beyond = folded - self._folded_ends[at]
+        return self._ends[at] + beyond if beyond >= 0 else self._starts[at]
+
     def position(self, offset: int) -> int:
         """The folded offset of a code point offset into the text; that of its stretch where it lies within one."""
         at = bisect_right(self._starts, offset) - 1

@@ -1,6 +1,7 @@
 """Scores of continuations on their way to a model: queue, breaker, retries, deadline and account."""
 
 import asyncio
+import contextlib
 from typing import Any
 
 import pytest
@@ -61,7 +62,11 @@ def test_scores_wait_in_the_queue_and_hold_one_slot() -> None:
     ("script", "retries", "outcome", "failed"),
     [
         pytest.param(
-            [{"fail": "unavailable", "times": 1}, SCORES], 1, [-0.25, -2.0], ["backend_unavailable"], id="once, then well"
+            [{"fail": "unavailable", "times": 1}, SCORES],
+            1,
+            [-0.25, -2.0],
+            ["backend_unavailable"],
+            id="once, then well",
         ),
         pytest.param([{"fail": "unavailable"}], 1, BackendUnavailable, ["backend_unavailable"] * 2, id="always"),
         pytest.param([{"fail": "rejected"}], 2, BackendRejected, ["backend_rejected"], id="refused"),
@@ -88,10 +93,8 @@ def test_failures_open_the_breaker_and_successes_close_the_row() -> None:
     async def work() -> list[str]:
         states = []
         for text in ("down", "well", "down", "down"):
-            try:
+            with contextlib.suppress(BackendUnavailable):
                 await score(lane, text)
-            except BackendUnavailable:
-                pass
             states.append(lane.breaker.state.value)
         with pytest.raises(BackendUnavailable, match="in a row"):
             await score(lane, "well")

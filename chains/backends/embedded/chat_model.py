@@ -141,7 +141,9 @@ class EmbeddedChatModel(StreamedChatModel):
             # To the end, so that the slot is free for the next question, which finds its prompt there.
             async for event in events:
                 for token in event.get("completion_probabilities", ()):
-                    reported = {other["id"]: other["logprob"] for other in (*token["top_logprobs"], token) if "id" in other}
+                    reported = {
+                        other["id"]: other["logprob"] for other in (*token["top_logprobs"], token) if "id" in other
+                    }
                 if event["stop"]:
                     cost = usage_of(AIMessage("", usage_metadata=usage(event)))
         return reported, cost

@@ -23,6 +23,9 @@ VOTES = 5
 _LOGPROBS: Mapping[str, Any] = {"logprobs": True, "top_logprobs": 20}
 
 
+Labels = list[dict[str, str]]
+
+
 class ByAnswers:
     """Judges by what the model answers. Learns whether its backend tells log-probabilities."""
 
@@ -38,28 +41,28 @@ class ByAnswers:
         async def read(text: str) -> Judgement:
             return await self._read(text, request, names)
 
-        found, lengths = await in_chunks(self._parts, _inputs("", request, names, 0), request.source, read)
+        found, lengths = await in_chunks(self._parts, _inputs("", request, names), request.source, read)
         return found[0] if len(found) == 1 else combined(found, lengths)
 
     async def _read(self, text: str, request: ClassifyRequest, names: Sequence[str]) -> Judgement:
-        schema = _schema(request, names)
-        said = await self._said(Ask(_inputs(text, request, names, 0), schema))
+        schema, inputs = _schema(request, names), _inputs(text, request, names)
+        said = await self._said(Ask(inputs, schema))
         chosen = _named(said.value)
         told = label_probabilities(said.message.response_metadata.get("logprobs") or (), names)
         if told is not None:
             return _by_logprobs(told, chosen, names, one=not request.multi_label)
-        orders = [len(names) * vote // VOTES for vote in range(1, VOTES)]
-        if not await self._says_orders(text, request, names, orders[0]):
+        others = [{**inputs, "labels": labels} for labels in _orders(inputs["labels"])]
+        if not await self._says_orders(inputs, others[0]):
             return Judgement([float(name in chosen) for name in names], ConfidenceMethod.NONE)
 
-        async def vote(order: int) -> set[str]:
+        async def vote(turned: Mapping[str, Any]) -> set[str]:
             try:
-                return _named((await self._ask(Ask(_inputs(text, request, names, order), schema))).value)
+                return _named((await self._ask(Ask(turned, schema))).value)
             except OutputError:  # a vote for no label
                 return set()
 
-        votes = [chosen, *await in_parallel(vote, orders, self._parts.capabilities.slots())]
-        shares = [sum(name in vote for vote in votes) / VOTES for name in names]
+        votes = [chosen, *await in_parallel(vote, others, self._parts.capabilities.slots())]
+        shares = [sum(name in vote for vote in votes) / len(votes) for name in names]
         return Judgement(shares, ConfidenceMethod.VOTES)
 
     async def _said(self, ask: Ask) -> SaidObject:
@@ -73,13 +76,11 @@ class ByAnswers:
             self._may_tell_logprobs = False  # for it was these that were refused
             return said
 
-    async def _says_orders(self, text: str, request: ClassifyRequest, names: Sequence[str], order: int) -> bool:
+    async def _says_orders(self, inputs: Mapping[str, Any], turned: Mapping[str, Any]) -> bool:
         """Whether the prompt says the labels in the order given; else equal questions would only be asked again."""
         if self._parts.parameters.get("temperature"):
             return True
-        first, second = [
-            await self._parts.prompt.ainvoke(_inputs(text, request, names, turned)) for turned in (0, order)
-        ]
+        first, second = [await self._parts.prompt.ainvoke(dict(asked)) for asked in (inputs, turned)]
         return _contents(first.to_messages()) != _contents(second.to_messages())
 
 
@@ -87,10 +88,17 @@ def _contents(messages: Sequence[BaseMessage]) -> list[str]:
     return [str(message.text) for message in messages]
 
 
-def _inputs(text: str, request: ClassifyRequest, names: Sequence[str], order: int) -> dict[str, Any]:
-    """The prompt's inputs; the label at place `order` is said first, and those before it last."""
+def _orders(labels: Labels) -> list[Labels]:
+    """Up to VOTES - 1 other orders of the labels: each begins elsewhere, and then backwards too where there are few."""
+    starts = sorted({len(labels) * turn // VOTES for turn in range(VOTES)})
+    turned = [labels[start:] + labels[:start] for start in starts]
+    found = turned + [order[::-1] for order in turned if order[::-1] not in turned]
+    return found[1:VOTES]
+
+
+def _inputs(text: str, request: ClassifyRequest, names: Sequence[str]) -> dict[str, Any]:
     labels = [{"name": name, "description": _said_of(label)} for name, label in zip(names, request.labels, strict=True)]
-    return {"text": text, "labels": labels[order:] + labels[:order], "multi_label": request.multi_label}
+    return {"text": text, "labels": labels, "multi_label": request.multi_label}
 
 
 def _said_of(label: Label) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 __all__ = ["evidence", "of_each", "of_one"]
 
-PRIOR_WEIGHT = 0.7
+PRIOR_WEIGHT = 0.8
 _TEMPERATURE, _TEMPERATURE_BY_LABELS = 1.0, 0.0
 _SLOPE, _LEAD, _OFFSET = 1.0, 0.0, 0.0
 

@@ -8,17 +8,18 @@ from typing import Any
 from cachetools import LRUCache
 
 from chains.capabilities import ContinuationScore, Scorer
+from chains.errors import ContextExceeded
 from chains.task import Parts
 from chains.tasks.classify.calibration import evidence, of_each, of_one
 from chains.tasks.classify.contract import ClassifyRequest, ConfidenceMethod
 from chains.tasks.classify.judgement import Judgement
-from chains.tasks.classify.long_texts import in_chunks
+from chains.tasks.classify.long_texts import in_chunks, no_room
 from chains.tasks.classify.names import spoken_names
 
 __all__ = ["SAY_NOTHING", "ByLikelihood"]
 
-SAY_NOTHING = ("N/A", "...", "Hello.")
-"""Texts without content: what is likely after them is likely after any text."""
+SAY_NOTHING = ("...",)
+"""Texts without content: what is likely after them is likely after any text. Several were no better than one."""
 
 _MOST_PRIORS = 20_000
 
@@ -57,7 +58,10 @@ class ByLikelihood:
         missing = [name for name in names if (digest, name) not in self._priors]
         known = {name: self._priors[digest, name] for name in names if name not in missing}
         if missing:
-            told = [await self._logprobs(text, shots, missing) for text in SAY_NOTHING]
+            try:
+                told = [await self._logprobs(text, shots, missing) for text in SAY_NOTHING]
+            except ContextExceeded as error:
+                raise no_room(error) from error
             found = [sum(column) / len(column) for column in zip(*told, strict=True)]
             known |= dict(zip(missing, found, strict=True))
             self._priors.update({(digest, name): known[name] for name in missing})

@@ -116,6 +116,14 @@ CODES: Mapping[str, ProblemCode] = {
             "Send a shorter text.",
         ),
         ProblemCode(
+            "schema_unsupported",
+            422,
+            "The JSON Schema is not supported",
+            "A schema in the request (`output_schema`, `record_schema`) is too large, contradicts itself, or uses what "
+            "isn't served. `errors` lists the places by JSON pointer, each with what to do there.",
+            "Correct the places that `errors` names; `docs/schemas.md` lists what a schema may hold.",
+        ),
+        ProblemCode(
             "internal",
             500,
             "Something went wrong inside the service",

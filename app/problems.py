@@ -45,6 +45,7 @@ PROBLEM_OF: Mapping[type[errors.CopydeskError], str] = {
     errors.UnknownBackend: "backend_unknown",
     errors.InvalidInput: "invalid_request",
     errors.ContextExceeded: "context_exceeded",
+    errors.SchemaUnsupported: "schema_unsupported",
     errors.DeadlineExceeded: "deadline_exceeded",
     errors.BackendError: "internal",
     errors.BackendUnavailable: "backend_unavailable",

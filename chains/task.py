@@ -209,6 +209,7 @@ class Task(Generic[In, Out]):
               own; a prompt that yields something else is refused
     helpers   the helper prompts that the chain can make use of, by their names under `uses`, each with what it
               supplies to them; a prompt may pin any of them, and no others
+    example   a request, as the API document shows it and /docs sends it
     """
 
     name: str
@@ -220,6 +221,7 @@ class Task(Generic[In, Out]):
     stream: Callable[[Parts], Callable[[In], AsyncGenerator[str | Out, None]]] | None = None
     answer: Mapping[str, Any] | None = None
     helpers: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    example: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def main_field(self) -> str:

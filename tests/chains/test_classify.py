@@ -45,8 +45,9 @@ def test_descriptions_and_examples_are_shown_as_texts_with_their_labels() -> Non
         {"name": "A1", "description": "cards", "examples": ["My card is late.", "No card yet"]},
         {"name": "B2"},
     ]
-    shown = "Message: cards\nIt is about: A1\n\nMessage: My card is late.\nIt is about: A1\n\nMessage: No card yet\nIt is about: A1\n\n"
-    script = [
+    told = ("cards", "My card is late.", "No card yet")
+    shown = "".join(f"Message: {text}\nIt is about: A1\n\n" for text in told)
+    script: list[dict[str, Any]] = [
         {"when": f"{shown}Message: ...", "scores": {"A1": -1.0, "B2": -1.0}},
         {"when": f"{shown}Message: Where is my card?", "scores": {"A1": -1.0, "B2": -3.0}},
         {"fail": "rejected"},
@@ -80,7 +81,7 @@ def test_the_higher_the_bar_the_fewer_labels() -> None:
 
 def test_several_labels_or_none_each_with_its_own_confidence() -> None:
     scores = dict.fromkeys("abcd", -10.0)
-    script = [
+    script: list[dict[str, Any]] = [
         {"when": "Message: ...", "scores": scores},
         {"when": "both", "scores": {**scores, "b": -0.1, "d": -0.2}},
         {"when": "neither", "scores": dict.fromkeys("abcd", -40.0)},
@@ -113,7 +114,7 @@ def test_votes_where_the_backend_only_chats() -> None:
 
 
 def test_votes_for_several_labels() -> None:
-    script = [
+    script: list[dict[str, Any]] = [
         {"when": "Labels: a,", "answer": {"labels": ["a", "b"]}},
         {"when": "Labels: b,", "answer": {"labels": ["b"]}},
         {"when": "Labels: c,", "answer": {"labels": []}},
@@ -125,7 +126,7 @@ def test_votes_for_several_labels() -> None:
 
 
 def test_an_answer_that_cannot_be_used_is_a_vote_for_no_label() -> None:
-    script = [by_order("a,", "a"), {"answer": "certainly!"}]
+    script: list[dict[str, Any]] = [by_order("a,", "a"), {"answer": "certainly!"}]
     ((output, _),) = classified(script, labelled("a", "b"), limits=chat_only)
     assert [(label.name, label.confidence) for label in output.labels] == [("a", 0.5)]
 
@@ -219,7 +220,7 @@ def test_a_bar_that_is_no_confidence(bar: Any) -> None:
 @pytest.mark.parametrize("version", ["1.0.0", "1.1.0"])
 def test_labels_that_are_hard_to_tell_apart_are_told_apart(names: tuple[str, ...], version: str) -> None:
     scores = dict.fromkeys(names, -1.0)
-    script = [{"scores": scores, "answer": {"label": "nothing"}}]
+    script: list[dict[str, Any]] = [{"scores": scores, "answer": {"label": "nothing"}}]
     if version == "1.0.0":
         script = [{"when": "Which", "answer": {"label": names[1]}}]
     ((output, _),) = classified(script, labelled(*names), version=version)
@@ -233,7 +234,7 @@ LONG = "Where is my card? " * 60
 
 
 def test_a_long_text_is_read_in_chunks_whose_evidence_is_combined_by_length() -> None:
-    script = [
+    script: list[dict[str, Any]] = [
         {**NOTHING, "scores": {"card arrival": -2.0, "exchange rate": -2.0}},
         {"when": "rates", "scores": {"card arrival": -9.0, "exchange rate": -1.0}},
         {"scores": {"card arrival": -1.0, "exchange rate": -3.0}},

@@ -14,7 +14,7 @@ from chains.tasks.classify.calibration import evidence, of_each, of_one
 from chains.tasks.classify.contract import ClassifyRequest, ConfidenceMethod
 from chains.tasks.classify.judgement import Judgement
 from chains.tasks.classify.long_texts import in_chunks, no_room
-from chains.tasks.classify.names import spoken_names
+from chains.tasks.classify.names import short_names, spoken_names
 
 __all__ = ["SAY_NOTHING", "ByLikelihood"]
 
@@ -36,7 +36,7 @@ class ByLikelihood:
 
     async def judge(self, request: ClassifyRequest) -> Judgement:
         """Raises ContextExceeded, InvalidInput, and what the scorer raises."""
-        names = spoken_names([label.name for label in request.labels])
+        names = short_names(spoken_names([label.name for label in request.labels]))
         shots = _shots(request, names)
         priors = await self._known_priors(shots, names)
 

@@ -5,25 +5,28 @@ from collections.abc import Sequence
 
 import regex
 
-__all__ = ["spoken_names"]
+__all__ = ["short_names", "spoken_names"]
 
 MOST_BYTES = 64
-"""Of a name that is spoken, in UTF-8: a likelihood costs time by its length. What tells labels apart is kept."""
+"""Of a short name, in UTF-8: a likelihood costs time by its length."""
 
 _IDENTIFIER = regex.compile(r"[\p{L}\p{M}\p{N}_./:-]+[?!]?")
 _SEPARATORS = regex.compile(r"[_./:-]+")
 _HUMP = regex.compile(r"(?<=[\p{Ll}\p{N}])(?=\p{Lu})")
-_SPACE = regex.compile(r"\s+")
 
 
 def spoken_names(names: Sequence[str]) -> list[str]:
     """How each label is spoken of, in the order of the names; no two are alike, and none is empty.
 
-    Where two would be spoken alike (`card_lost`, `card lost`), these keep their names as they are. A long one is cut,
-    to whole characters, where what is left tells it from all others.
+    Where two would be spoken alike (`card_lost`, `card lost`), these keep their names as they are.
     """
-    spoken = _where_unlike([_words(name) for name in names], names)
-    return _where_unlike([_shortened(name) for name in spoken], spoken)
+    return _where_unlike([_words(name) for name in names], names)
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """The names, those of more than MOST_BYTES cut, to whole words where there are some, if what is left of them tells
+    them from all others."""
+    return _where_unlike([_shortened(name) for name in names], names)
 
 
 def _where_unlike(wanted: Sequence[str], otherwise: Sequence[str]) -> list[str]:
@@ -32,13 +35,12 @@ def _where_unlike(wanted: Sequence[str], otherwise: Sequence[str]) -> list[str]:
 
 
 def _words(name: str) -> str:
-    """An identifier in words; any other name as it is, with single spaces."""
-    plain = _SPACE.sub(" ", name).strip()
-    if not _IDENTIFIER.fullmatch(plain):
-        return plain
-    apart = _SEPARATORS.sub(" ", _HUMP.sub(" ", plain)).strip()
+    """An identifier in words; any other name as it is."""
+    if not _IDENTIFIER.fullmatch(name):
+        return name
+    apart = _SEPARATORS.sub(" ", _HUMP.sub(" ", name)).strip()
     if " " not in apart:
-        return plain.rstrip("?!") or plain
+        return name.rstrip("?!") or name
     return apart.rstrip("?!").strip().lower()
 
 

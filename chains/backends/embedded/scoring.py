@@ -57,7 +57,8 @@ async def _found(
 ) -> Mapping[int, float]:
     """The log-probabilities of the wanted tokens, by the questions that cost least."""
     found: dict[int, float] = {}
-    if logprob_of is None or len(wanted) > _FEW:
+    is_few = logprob_of is not None and len(wanted) <= _FEW
+    if not is_few:
         found |= await next_logprobs(beginning, MANY)
     missing = sorted(wanted - found.keys())
     if logprob_of is not None and len(missing) <= _MOST_SINGLE:
@@ -65,6 +66,8 @@ async def _found(
             logprob = await logprob_of(beginning, token)
             if logprob is not None:
                 found[token] = logprob
+    if is_few and not wanted <= found.keys():
+        found |= await next_logprobs(beginning, MANY)
     return found if wanted <= found.keys() else await next_logprobs(beginning, WHOLE_VOCABULARY)
 
 

@@ -23,7 +23,7 @@ def label_probabilities(tokens: Sequence[Token], names: Sequence[str]) -> dict[s
     """Of each label that the answer names, its likelihood among all labels where it stands, 0 to 1.
 
     `tokens` are those of the answer, each with `token`, `logprob` and `top_logprobs`; they joined are its text. None
-    where they aren't, or hold no label: nothing is measured then.
+    where they hold no label, or no alternatives are reported: nothing is measured then.
     """
     text = "".join(token["token"] for token in tokens)
     key = _KEY.search(text)
@@ -34,7 +34,10 @@ def label_probabilities(tokens: Sequence[Token], names: Sequence[str]) -> dict[s
     for value in _VALUE.finditer(text, key.end()):
         if value.group() not in written:
             return None
-        found.setdefault(written[value.group()], _likelihood(tokens, value.start(), value.group(), list(written)))
+        likelihood = _likelihood(tokens, value.start(), value.group(), list(written))
+        if likelihood is None:
+            return None
+        found.setdefault(written[value.group()], likelihood)
     return found or None
 
 
@@ -43,7 +46,7 @@ def _forms(name: str) -> set[str]:
     return {json.dumps(name), json.dumps(name, ensure_ascii=False)}
 
 
-def _likelihood(tokens: Sequence[Token], start: int, said: str, written: Sequence[str]) -> float:
+def _likelihood(tokens: Sequence[Token], start: int, said: str, written: Sequence[str]) -> float | None:
     """Of the value `said` that begins at `start` of the answer, among all that might be `written` there."""
     end, at, logprob = start + len(said), 0, 0.0
     for token in tokens:
@@ -51,6 +54,8 @@ def _likelihood(tokens: Sequence[Token], start: int, said: str, written: Sequenc
         at = last
         if last <= start or first >= end or first == last:
             continue
+        if not token.get("top_logprobs"):
+            return None
         lead = max(0, start - first)
         before = said[: max(0, first - start)]
         open_still = [form for form in written if form.startswith(before)]
@@ -63,7 +68,7 @@ def _share(token: Token, lead: int, before: str, open_still: Sequence[str], said
     characters stand before the value."""
     opening = token["token"][:lead]
     options = {token["token"]: token["logprob"]}
-    for other in token.get("top_logprobs") or ():
+    for other in token["top_logprobs"]:
         options.setdefault(other["token"], other["logprob"])
     allowed = right = 0.0
     for text, logprob in options.items():

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 __all__ = ["evidence", "of_each", "of_one"]
 
-PRIOR_WEIGHT = 0.8
-_TEMPERATURE, _TEMPERATURE_BY_LABELS = 1.0, 0.0
+PRIOR_WEIGHT = 0.75
+_TEMPERATURE = 2.0
 _SLOPE, _LEAD, _OFFSET = 1.0, 0.0, 0.0
 
 
@@ -23,10 +23,12 @@ def evidence(likelihoods: Sequence[float], priors: Sequence[float]) -> list[floa
 
 
 def of_one(found: Sequence[float]) -> list[float]:
-    """The confidences of labels of which one is right: softmax(evidence / T), T = a + b ln(number of labels)."""
-    temperature = _TEMPERATURE + _TEMPERATURE_BY_LABELS * math.log(len(found))
+    """The confidences of labels of which one is right: softmax(evidence / T).
+
+    The same temperature was the best for 2 labels as for 30: softmax itself knows how many there are.
+    """
     best = max(found)
-    weights = [math.exp((one - best) / temperature) for one in found]
+    weights = [math.exp((one - best) / _TEMPERATURE) for one in found]
     whole = math.fsum(weights)
     return [weight / whole for weight in weights]
 

@@ -5,20 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.quality.cases import PublicCase, label_set, load_cases, sampled
-<<<<<<< HEAD
 from bench.quality.json_answers import json_objects, strings_at
 from bench.quality.less_capable import LessCapable, chat_only, without_scores
-=======
-from bench.quality.json_answers import json_objects, string_at
->>>>>>> scorers
 from bench.quality.running import Asked, Bench, Options, Way, compared, measured
-from bench.quality.scores import label_figures, label_set_figures
 from bench.quality.table import Figure, Row
-<<<<<<< HEAD
 from eval.scorers.confidence import calibration_error
-=======
-from eval.scorers.tokens import words
->>>>>>> scorers
 
 SINGLE, MULTI = "classify_banking77", "classify_nlupp_multilabel"
 COUNTS = (8, 20)
@@ -95,10 +86,9 @@ def plain_prompt(text: str, labels: Sequence[str]) -> str:
 
 
 def read_plain_label(answer: str | None, labels: Sequence[str]) -> str | None:
-    """The label that the answer names, whatever its case and whatever joins its words; None where none of those
-    offered is named so."""
-    named = string_at(answer or "", "label")
-    return {tuple(words(label)): label for label in labels}.get(tuple(words(named or "")))
+    """The label that the answer's first object names; None where it names none of those that were offered."""
+    named = next((strings_at(found, "label") for found in json_objects(answer or "")), None)
+    return named[0].strip() if named and named[0].strip() in labels else None
 
 
 async def _multi(bench: Bench, options: Options) -> list[Row]:
@@ -142,14 +132,12 @@ def plain_multi_prompt(text: str, labels: dict[str, str]) -> str:
 
 
 def read_plain_labels(answer: str | None, labels: dict[str, str]) -> set[str]:
-    """Those of the offered labels that the answer's first object names, read as a single one is."""
+    """Those labels that the answer's first object names and that were offered."""
     found: dict[str, Any] = next(json_objects(answer or ""), {})
     named = found.get("labels")
-    given = {tuple(words(name)) for name in named if isinstance(name, str)} if isinstance(named, list) else set()
-    return {label for label in labels if tuple(words(label)) in given}
+    return {name for name in named if isinstance(name, str) and name in labels} if isinstance(named, list) else set()
 
 
-<<<<<<< HEAD
 def _single_scores(cases: Sequence[PublicCase], found: Sequence[Said]) -> dict[str, Figure]:
     """Accuracy, and what the confidences are worth: `from 0.5` is the share of cases that are answered from there on,
     and the share of right ones among them."""
@@ -166,11 +154,9 @@ def _single_scores(cases: Sequence[PublicCase], found: Sequence[Said]) -> dict[s
         kept = [hit for hit, confidence in zip(right, sure, strict=True) if confidence >= bar]
         scores[f"from {bar:g}"] = f"{len(kept) / len(right):.2f}: {sum(kept) / len(kept):.2f}" if kept else "0"
     return scores
-=======
-def _single_scores(cases: Sequence[PublicCase], found: Sequence[str | None]) -> dict[str, Figure]:
-    return label_figures([case.expected["label"] for case in cases], found)
->>>>>>> scorers
 
 
 def _multi_scores(cases: Sequence[PublicCase], found: Sequence[set[str]]) -> dict[str, Figure]:
-    return label_set_figures([case.expected["labels"] for case in cases], found)
+    gold = [set(case.expected["labels"]) for case in cases]
+    hits = sum(len(right & named) for right, named in zip(gold, found, strict=True))
+    return {"micro F1": 2 * hits / max(1, sum(map(len, gold)) + sum(map(len, found)))}

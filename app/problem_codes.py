@@ -94,6 +94,10 @@ CODES: Mapping[str, ProblemCode] = {
             "Send a smaller text or document, or send it in parts.",
         ),
         ProblemCode(
+            "The request body has more bytes than `server.max_body_bytes` allows, or more than 100,000 JSON values.",
+            "Send a smaller text, or send it in parts.",
+        ),
+        ProblemCode(
             "media_type_unsupported",
             415,
             "The media type is not supported",

@@ -20,7 +20,10 @@ _FILES = 64
 
 
 def serve_one(connection: socket.socket, parsers: dict[str, Parser], limits: Limits) -> None:
-    """Read one document from the connection and answer its text or a refusal. Raises OSError where nobody listens."""
+    """Read one document from the connection and answer its text or a refusal.
+
+    Raises OSError where nobody listens, and MemoryError.
+    """
     _bound(limits)
     with connection.makefile("rb") as incoming:
         head_size, size = LENGTHS.unpack(incoming.read(LENGTHS.size))
@@ -55,8 +58,7 @@ def _answer(parse: Parser, data: bytes, limits: Limits) -> bytes:
     except Refusal as refusal:
         return _refused(refusal.kind, refusal.message)
     except MemoryError:
-        message = f"Reading the document takes more than {limits.memory_mib} MiB of memory. Send it in parts."
-        return _refused(RefusalKind.TOO_COSTLY, message)
+        raise  # what it holds is given back with the process only
     except RecursionError:
         return _refused(RefusalKind.TOO_COSTLY, "The document is nested too deeply to be read. Simplify it.")
     except Exception as error:

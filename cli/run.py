@@ -172,8 +172,9 @@ def readable(result: "TaskResult[Any]") -> str:
 
 
 def _footer(result: "TaskResult[Any]") -> str:
-    usage, prompt = result.usage, result.prompt
+    usage, prompt, empty = result.usage, result.prompt, result.document_pages_without_text
+    unread = f", {empty} pages without text" if empty else ""
     return (
         f"[{prompt.name}@{prompt.version}, {result.model} on {result.backend}: {usage.input_tokens} tokens in, "
-        f"{usage.output_tokens} out, {result.timing.total_ms / 1000:.1f} s]"
+        f"{usage.output_tokens} out, {result.timing.total_ms / 1000:.1f} s{unread}]"
     )

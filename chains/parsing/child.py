@@ -17,6 +17,7 @@ Parser = Callable[[bytes, Limits], Words]
 
 _MIB = 1 << 20
 _FILES = 64
+_NICE = 10
 
 
 def serve_one(connection: socket.socket, parsers: dict[str, Parser], limits: Limits) -> None:
@@ -37,6 +38,7 @@ def _bound(limits: Limits) -> None:
     with suppress(OSError):
         # If the machine's memory gives out, this process is the one to go.
         Path("/proc/self/oom_score_adj").write_text("1000")
+    os.nice(_NICE)  # where cores are short, the service goes first
     used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     memory = used + limits.memory_mib * _MIB
     for what, most in (

@@ -43,6 +43,19 @@ def test_what_is_not_base64_is_refused_with_its_place(text: str, said: str) -> N
     assert [error.pointer for error in caught.value.errors] == ["/document/data_base64"]
 
 
+def at(place: int, character: str) -> str:
+    """A large text with one foreign character."""
+    text = base64.b64encode(bytes(3 << 20)).decode()
+    return text[:place] + character + text[place + 1 :]
+
+
+@pytest.mark.parametrize("place", [0, (1 << 18) - 1, 1 << 18, 1_234_567, (4 << 20) - 3])
+@pytest.mark.parametrize("character", ["\n", "=", "é"])
+def test_the_place_is_right_in_every_piece(place: int, character: str) -> None:
+    with pytest.raises(DocumentInvalid, match=f"the character at {place} is"):
+        decoded(at(place, character), 10 << 20)
+
+
 @pytest.mark.parametrize("size", [10, 11, 12])
 def test_the_limit_is_on_the_bytes(size: int) -> None:
     assert len(decoded(base64.b64encode(bytes(size)).decode(), size)) == size

@@ -125,12 +125,12 @@ def _answer(schema: Mapping[str, Any]) -> Any:
 
 
 async def messages_for(task: Task[Any, Any], prompt: PromptVersion, request: Mapping[str, Any]) -> list[BaseMessage]:
-    """The messages that reach the model when the task's chain serves the request by this prompt version.
+    """The messages that reach the model when the task's chain serves the request by this prompt version, those of all
+    its calls.
 
     Raises pydantic.ValidationError for a request that the task refuses.
     """
     model = RecordingChatModel()
     chain = task.compose(Parts(prompt, model, call_keywords(prompt.parameters)))
     await chain.ainvoke(task.input.model_validate(request))
-    (messages,) = model.asked
-    return messages
+    return [message for messages in model.asked for message in messages]

@@ -44,8 +44,7 @@ def spoken_names(types: Sequence[EntityType]) -> Mapping[str, str]:
         alike = {
             name
             for name, spoken in words.items()
-            if spoken != name
-            and (counts[spoken.casefold()] > 1 or spoken.casefold() in names - {name.casefold()})
+            if spoken != name and (counts[spoken.casefold()] > 1 or spoken.casefold() in names - {name.casefold()})
         }
         if not alike:
             return {spoken: name for name, spoken in words.items()}

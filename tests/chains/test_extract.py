@@ -11,7 +11,7 @@ from chains.errors import OutputTruncated
 from chains.tasks.extract import task
 from chains.tasks.extract.contract import EntityType
 from chains.tasks.extract.overlaps import Placed, without_overlaps
-from chains.tasks.extract.spoken import spoken_names
+from chains.tasks.extract.spoken import described, spoken_names
 from chains.text import Alignment, Mention
 from tests.chains.extracting import entities, extracted, grounded
 
@@ -161,6 +161,20 @@ def test_refuses_requests_that_make_no_sense(fields: dict[str, Any], code: str) 
 def test_types_are_spoken_in_words_of_their_own(types: list[tuple[str, str | None]], spoken: list[str]) -> None:
     names = spoken_names([EntityType(name=name, description=description) for name, description in types])
     assert dict(names) == dict(zip(spoken, (name for name, _ in types), strict=True))
+
+
+def test_examples_and_descriptions_stand_beside_a_type_s_words() -> None:
+    kinds = [
+        EntityType(name="T1", description="Cities.", examples=("Oslo", "Porto")),
+        EntityType(name="PERSON", description="people"),
+        EntityType(name="T2"),
+    ]
+    told = [described(spoken, kind) for spoken, kind in zip(spoken_names(kinds), kinds, strict=True)]
+    assert told == [
+        {"name": "Cities", "description": "such as Oslo, Porto"},
+        {"name": "person", "description": "people"},
+        {"name": "T2", "description": ""},
+    ]
 
 
 def placed(*spans: tuple[int, int, str]) -> list[Placed]:

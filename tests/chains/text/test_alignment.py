@@ -1,5 +1,6 @@
 """Where a model's words stand in the source, over the scripts that callers write in."""
 
+import itertools
 import resource
 import time
 import unicodedata
@@ -155,7 +156,7 @@ def test_every_mention_of_a_word_is_found_however_it_is_written(words: list[str]
         assert all(mentions)
         found = sorted((mention.start, mention.end) for mention in mentions if mention)
         assert len(set(found)) == len(words)
-        assert all(first[1] <= second[0] for first, second in zip(found, found[1:], strict=False))
+        assert all(first[1] <= second[0] for first, second in itertools.pairwise(found))
 
 
 @pytest.mark.parametrize(

@@ -59,9 +59,7 @@ def _refuse_wordless(request: SummarizeRequest) -> None:
         raise InvalidInput(what, [FieldError(place, "text_without_words", what)])
 
 
-async def _checked(
-    request: SummarizeRequest, summary: str, chunks: list[Chunk], *, shortened: bool
-) -> SummarizeOutput:
+async def _checked(request: SummarizeRequest, summary: str, chunks: list[Chunk], *, shortened: bool) -> SummarizeOutput:
     """The summary, and what the source says of it."""
 
     def check() -> SummarizeOutput:

@@ -82,7 +82,8 @@ class Scene:
 
     def run(self, text: str, **wishes: Any) -> SummarizeOutput:
         request = SummarizeRequest(text=text, **wishes)
-        return asyncio.run(self._closing(task.compose(self._parts).ainvoke(request)))
+        output: SummarizeOutput = asyncio.run(self._closing(task.compose(self._parts).ainvoke(request)))
+        return output
 
     def stream(self, text: str, **wishes: Any) -> tuple[list[str], SummarizeOutput]:
         """The pieces, and the output at their end."""

@@ -90,12 +90,8 @@ CODES: Mapping[str, ProblemCode] = {
             "body_too_large",
             413,
             "The body is too large",
-            "The request body has more bytes than `server.max_body_bytes` allows.",
-            "Send a smaller text or document, or send it in parts.",
-        ),
-        ProblemCode(
             "The request body has more bytes than `server.max_body_bytes` allows, or more than 100,000 JSON values.",
-            "Send a smaller text, or send it in parts.",
+            "Send a smaller text or document, or send it in parts.",
         ),
         ProblemCode(
             "media_type_unsupported",

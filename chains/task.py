@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, S
 from pydantic_core import PydanticCustomError
 
 from chains.capabilities import NO_CAPABILITIES, Capabilities
+from chains.parsing.wire import LARGEST_DOCUMENT_BYTES
 from chains.terms import Priority
 
 __all__ = [
@@ -136,7 +137,7 @@ class Document(ClosedModel):
     media_type: MediaType
     data_base64: str = Field(
         min_length=1,
-        max_length=28_000_000,
+        max_length=-(-LARGEST_DOCUMENT_BYTES // 3) * 4,
         description="The file, in Base64 (RFC 4648, section 4).",
         json_schema_extra={"format": "byte"},
     )

@@ -1,23 +1,16 @@
 """extract: entities of WNUT17 and personal data of Presidio's synthetic set, by their places in the text."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from bench.quality.cases import PublicCase, load_cases, sampled
 from bench.quality.json_answers import json_objects, strings_at
 from bench.quality.running import Asked, Bench, Options, Way, compared, measured
+from bench.quality.scores import Found, entity_figures
 from bench.quality.table import Figure, Row
+from eval.scorers.entities import Span
 
 SETS = ("extract_wnut17", "extract_pii_presidio")
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Entities as type, begin and end in code points; `ungrounded` are those that the source lacks, text and type."""
-
-    entities: list[tuple[str, int, int]] = field(default_factory=list)
-    ungrounded: list[tuple[str, str]] = field(default_factory=list)
 
 
 def measure(options: Options) -> list[Row]:
@@ -69,27 +62,16 @@ def plain_entities(case: PublicCase, answer: str | None) -> Found:
             found.ungrounded.append((text, kind))
         else:
             ends[text] = start + len(text)
-            found.entities.append((kind, start, ends[text]))
+            found.entities.append(Span(kind, start, ends[text]))
     return found
 
 
 def _task_entities(_: PublicCase, answer: Any) -> Found:
     if answer is None:
         return Found()
-    return Found([(one.type, one.offset, one.offset + one.length) for one in answer.entities])
+    return Found([Span(one.type, one.offset, one.offset + one.length) for one in answer.entities])
 
 
 def _scores(cases: Sequence[PublicCase], found: Sequence[Found]) -> dict[str, Figure]:
-    """Strict matches; an entity that occurs nowhere counts as a wrong one."""
-    gold = [[(one["label"], one["start"], one["end"]) for one in case.expected["entities"]] for case in cases]
-    hits = sum(len(set(right) & set(one.entities)) for right, one in zip(gold, found, strict=True))
-    ungrounded = sum(len(one.ungrounded) for one in found)
-    named = ungrounded + sum(len(one.entities) for one in found)
-    expected = sum(map(len, gold))
-    return {
-        "strict F1": 2 * hits / max(1, named + expected),
-        "precision": hits / max(1, named),
-        "recall": hits / max(1, expected),
-        "named": named,
-        "ungrounded": ungrounded,
-    }
+    expected = [[Span(one["label"], one["start"], one["end"]) for one in case.expected["entities"]] for case in cases]
+    return entity_figures(expected, found)

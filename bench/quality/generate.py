@@ -8,8 +8,10 @@ from typing import Any
 import eval.datasets
 from bench.quality.cases import PublicCase
 from bench.quality.running import Asked, Bench, Options, Way, compared, measured
+from bench.quality.scores import mean
 from bench.quality.table import Figure, Row
 from eval.datasets import load_dataset
+from eval.scorers.instructions import facts_stated
 
 GOLDEN = "the project's golden cases"
 
@@ -45,9 +47,5 @@ def plain_prompt(case: PublicCase) -> str:
 
 
 def _scores(cases: Sequence[PublicCase], texts: Sequence[str]) -> dict[str, Figure]:
-    stated = [
-        sum(fact in text for fact in case.expected["facts"]) / len(case.expected["facts"])
-        for case, text in zip(cases, texts, strict=True)
-        if case.expected.get("facts")
-    ]
-    return {"facts stated": sum(stated) / max(1, len(stated))}
+    stated = (facts_stated(text, case.expected.get("facts", ())) for case, text in zip(cases, texts, strict=True))
+    return {"facts stated": mean(stated)}

@@ -1,10 +1,11 @@
 """Reading the JSON that a model was merely asked for: as a careful user of the plain way does."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["json_objects", "strings_at"]
+__all__ = ["json_objects", "string_at", "strings_at"]
 
 _DECODER = json.JSONDecoder()
 
@@ -21,6 +22,15 @@ def json_objects(text: str) -> Iterator[dict[str, Any]]:
         else:
             yield found
         place = text.find("{", end)
+
+
+def string_at(text: str, key: str) -> str | None:
+    """The first string that stands at the key in the text, also in an object that was cut off."""
+    found = re.search(rf'"{re.escape(key)}"\s*:\s*("(?:[^"\\]|\\.)*")', text)
+    try:
+        return str(json.loads(found[1], strict=False)) if found else None
+    except ValueError:
+        return None
 
 
 def strings_at(found: dict[str, Any], *keys: str) -> tuple[str, ...] | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from bench.quality.cases import PublicCase, load_cases, sampled
 from bench.quality.running import Asked, Bench, Options, Way, compared, measured
+from bench.quality.scores import rewrite_figures
 from bench.quality.table import Figure, Row
 
 SETS = ("rewrite_conciseness", "rewrite_disflqa")
@@ -42,10 +43,5 @@ def plain_prompt(case: PublicCase) -> str:
 
 
 def _scores(cases: Sequence[PublicCase], texts: Sequence[str]) -> dict[str, Figure]:
-    from sacrebleu.metrics.chrf import CHRF
-
-    best = [
-        max(CHRF().sentence_score(text, [reference]).score for reference in case.expected["references"])
-        for case, text in zip(cases, texts, strict=True)
-    ]
-    return {"chrF": sum(best) / max(1, len(best))}
+    references = [case.expected["references"] for case in cases]
+    return rewrite_figures([case.text for case in cases], references, texts)

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-import regex
-
 from bench.quality.cases import PublicCase, load_cases, sampled
 from bench.quality.running import Asked, Bench, Options, Way, compared, measured
+from bench.quality.scores import summary_figures
 from bench.quality.table import Figure, Row
+from eval.scorers.tokens import sentences
 
 SHORT = "summarize_mtsdialog_short"
 MAX_WORDS = 80
@@ -42,14 +42,9 @@ def plain_prompt(text: str) -> str:
 
 
 def first_sentences(text: str, count: int = 3) -> str:
-    """The first sentences, as sentence terminators and line ends divide the text."""
-    sentences = [part for part in regex.split(r"(?<=[.!?。！？])\s+|\n+", text) if part.strip()]
-    return "\n".join(sentences[:count])
+    return "\n".join(sentences(text)[:count])
 
 
 def _scores(cases: Sequence[PublicCase], texts: Sequence[str]) -> dict[str, Figure]:
-    from rouge_score.rouge_scorer import RougeScorer
-
-    scorer = RougeScorer(["rouge1", "rouge2"])
-    found = [scorer.score_multi(case.expected["references"], text) for case, text in zip(cases, texts, strict=True)]
-    return {name: sum(one[name].fmeasure for one in found) / max(1, len(found)) for name in ("rouge1", "rouge2")}
+    references = [case.expected["references"] for case in cases]
+    return summary_figures([case.text for case in cases], references, texts, MAX_WORDS)

@@ -1,10 +1,10 @@
-"""Words, spans and offsets, over the scripts that callers write in."""
+"""Words and offsets, over the scripts that callers write in."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chains.text import SpanFinder, StringIndexType, Utf16Index, count_words, fit_words
+from chains.text import Utf16Index, count_words, fit_words
 
 
 @pytest.mark.parametrize(
@@ -56,44 +56,3 @@ def test_utf16_offsets_agree_with_the_encoder(text: str) -> None:
     index = Utf16Index(text)
     for position in range(len(text) + 1):
         assert index.offset(position) == len(text[:position].encode("utf-16-le", "surrogatepass")) // 2
-
-
-@pytest.mark.parametrize(
-    ("source", "wanted", "unit", "offset", "length"),
-    [
-        pytest.param("met Ada.", "Ada", "utf16", 4, 3, id="plain"),
-        pytest.param("😀 met Ada", "Ada", "utf16", 7, 3, id="emoji counts two in utf16"),
-        pytest.param("😀 met Ada", "Ada", "unicode", 6, 3, id="emoji counts one in code points"),
-        pytest.param("a\r\nAda", "Ada", "utf16", 3, 3, id="crlf counts two"),
-        pytest.param("在北京见面", "北京", "utf16", 1, 2, id="chinese has no spaces"),
-        pytest.param("Anna and Ann", "Ann", "utf16", 9, 3, id="whole words only"),
-        pytest.param("cafe\u0301 x", "cafe\u0301", "unicode", 0, 5, id="combining mark"),
-        pytest.param("👨‍👩‍👧 family", "👨‍👩‍👧", "utf16", 0, 8, id="joined emoji"),
-    ],
-)
-def test_finds_spans(source: str, wanted: str, unit: str, offset: int, length: int) -> None:
-    span = SpanFinder(source, StringIndexType(unit)).find(wanted)
-    assert span is not None
-    assert (span.offset, span.length) == (offset, length)
-
-
-@pytest.mark.parametrize(
-    ("source", "wanted"),
-    [
-        pytest.param("Anna", "Ann", id="part of a word"),
-        pytest.param("cafe\u0301", "cafe", id="without its combining mark"),
-        pytest.param("Ada", "ada", id="other case"),
-        pytest.param("Ada", "", id="nothing"),
-    ],
-)
-def test_does_not_find_what_is_not_there(source: str, wanted: str) -> None:
-    assert SpanFinder(source, StringIndexType.UTF16).find(wanted) is None
-
-
-def test_repeated_mentions_come_in_order() -> None:
-    finder = SpanFinder("Ada wrote to Ada.", StringIndexType.UTF16)
-    first, second, third = finder.find("Ada"), finder.find("Ada"), finder.find("Ada")
-    assert first is not None
-    assert second is not None
-    assert (first.offset, second.offset, third) == (0, 13, None)
-    assert finder.found("Ada")

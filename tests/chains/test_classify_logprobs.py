@@ -28,19 +28,19 @@ def test_a_token_counts_with_its_share_of_what_some_label_allows() -> None:
         token('ival"', 0.9),
     ]
     found = label_probabilities([*said, token("}", 0.5)], NAMES)
-    assert found == {"card arrival": pytest.approx(0.25 * 0.5)}
+    assert found == pytest.approx({"card arrival": 0.25 * 0.5})
 
 
 def test_a_token_over_the_borders_of_the_value() -> None:
     said = [token('{"label": "pi', 0.1), token('n"}', 0.2)]
     said[0]["top_logprobs"] += [{"token": '{"label": "c', "logprob": math.log(0.3)}, {"token": "{", "logprob": -0.1}]
-    assert label_probabilities(said, NAMES) == {"pin": pytest.approx(0.25)}
+    assert label_probabilities(said, NAMES) == pytest.approx({"pin": 0.25})
 
 
 def test_each_label_of_several() -> None:
     said = [token('{"labels": [', 0.1), token('"', 1.0), token("pin", 0.3, card=0.1), token('", "', 0.4)]
     said += [token("card", 0.5, pin=0.5), token(" linking", 0.9), token('"]}', 0.9)]
-    assert label_probabilities(said, NAMES) == {"pin": pytest.approx(0.75), "card linking": pytest.approx(0.5)}
+    assert label_probabilities(said, NAMES) == pytest.approx({"pin": 0.75, "card linking": 0.5})
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ _TOKEN = regex.compile(r"[^\s\"'()<>,]++")
 _ADDRESS = regex.compile(r"[^@#].*@|://|[\p{L}\p{N}]\.\p{L}{2}")
 _TAG = regex.compile(r"(?<=[@#])[\p{L}\p{N}_]++")
 
+
 def candidates(text: str) -> Iterator[tuple[int, int]]:
     """Stretches in code points, each once; some lie within others. Takes time linear in the text."""
     found: dict[tuple[int, int], None] = {}

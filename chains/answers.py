@@ -7,9 +7,9 @@ machinery costs more per call than everything else that Copydesk does.
 
 import json
 import math
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Never, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
@@ -20,7 +20,18 @@ from chains.schema_gate import AnswerCheck
 from chains.task import Parts
 from chains.text import LiveText
 
-__all__ = ["Answer", "Ask", "TextStream", "ask_for_object", "ask_for_text", "live", "response_format", "stream_text"]
+__all__ = [
+    "Answer",
+    "Ask",
+    "SaidObject",
+    "TextStream",
+    "ask_for_object",
+    "ask_for_said_object",
+    "ask_for_text",
+    "live",
+    "response_format",
+    "stream_text",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +44,20 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What an object is asked for with: the prompt's inputs, and the JSON Schema that the answer must obey."""
+    """What an object is asked for with: the prompt's inputs, the JSON Schema that the answer must obey, and call
+    keywords beside the prompt's own (`logprobs`)."""
 
     inputs: Mapping[str, Any]
     schema: Mapping[str, Any]
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SaidObject:
+    """An object that obeys its schema, and the message that holds it."""
+
+    value: dict[str, Any]
+    message: AIMessage
 
 
 def ask_for_text(parts: Parts) -> Runnable[dict[str, Any], Answer]:
@@ -103,6 +124,11 @@ def ask_for_object(parts: Parts) -> Runnable[Ask, dict[str, Any]]:
     return _ObjectModel(parts)
 
 
+def ask_for_said_object(parts: Parts) -> Callable[[Ask], Awaitable[SaidObject]]:
+    """The same, with the model's message."""
+    return _ObjectModel(parts).said
+
+
 class Sequence(RunnableSequence[Any, Any]):
     """LCEL's sequence, run without its callback machinery."""
 
@@ -138,22 +164,25 @@ class _ObjectModel(Runnable[Ask, dict[str, Any]]):
         raise NotImplementedError("Chains are asynchronous: use ainvoke")
 
     async def ainvoke(self, input: Ask, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
+        return (await self.said(input, config)).value
+
+    async def said(self, input: Ask, config: RunnableConfig | None = None) -> SaidObject:
         prompt = await self._parts.prompt.ainvoke(dict(input.inputs), config)
-        constraint = {"response_format": response_format(input.schema)}
+        keywords = {**input.keywords, "response_format": response_format(input.schema)}
         check = AnswerCheck(input.schema)
 
-        message = await _call(self._parts, prompt, config, constraint)
+        message = await _call(self._parts, prompt, config, keywords)
         try:
-            return await _read_object(message, check)
+            return SaidObject(await _read_object(message, check), message)
         except _SchemaBroken as broken:
             again = [*prompt.to_messages(), message, _second_request(broken)]
             too_long = _unusable(f"broke the schema at {broken.place}, and is too long to be sent back", message)
         try:
-            message = await _call(self._parts, again, config, constraint)
+            message = await _call(self._parts, again, config, keywords)
         except ContextExceeded:  # the caller's text did fit: it is the model's own answer that doesn't
             raise too_long from None
         try:
-            return await _read_object(message, check)
+            return SaidObject(await _read_object(message, check), message)
         except _SchemaBroken as broken:
             raise _unusable(f"broke the schema twice, last at {broken.place}", message) from None
 

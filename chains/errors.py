@@ -203,13 +203,13 @@ class InvalidInput(CopydeskError):
 class ContextExceeded(InvalidInput):
     """The rendered prompt does not fit the model's context. Nothing is ever cut to make it fit.
 
-    `needed` and `limit` are tokens; `needed` includes the `reserved` tokens of output.
+    `needed` and `limit` are tokens; `needed` includes the `reserved` tokens of output. `remedy` is what to do, where a
+    shorter text wouldn't help.
     """
 
     code = "context_exceeded"
 
-    def __init__(self, *, needed: int, limit: int, reserved: int) -> None:
-        remedy = "Send a shorter text."
+    def __init__(self, *, needed: int, limit: int, reserved: int, remedy: str = "Send a shorter text.") -> None:
         if reserved >= limit:
             remedy = "No text is short enough: the operator has to give the model a larger context."
         super().__init__(

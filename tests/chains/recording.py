@@ -24,8 +24,11 @@ KEY = "{key}"
 Place = tuple[str | int, ...]
 """Where a field stands in a request: `("labels", 0, "name")`."""
 
-_SCHEMA = "_schema"
-"""How the names of fields end that hold a JSON Schema: its texts are names and descriptions of properties."""
+SCHEMAS = ("output_schema", "record_schema")
+"""Fields that hold a schema instead of texts. What the latter may bring to a model, the tests of its task say."""
+
+_NAMING = "output_schema"
+"""The one whose names and descriptions of properties are looked at as texts."""
 
 _NO_TEXT = (int, float, Enum, type(None))
 
@@ -40,9 +43,9 @@ def text_fields(model: type[BaseModel]) -> list[Place]:
 
 def _model_places(model: type[BaseModel], place: Place) -> Iterator[Place]:
     for name, field in model.model_fields.items():
-        if name.endswith(_SCHEMA):
+        if name == _NAMING:
             yield from ((*place, name, "properties", KEY), (*place, name, "properties", "fact", "description"))
-        else:
+        elif name not in SCHEMAS:
             yield from _places(field.annotation, (*place, name))
 
 
@@ -72,10 +75,9 @@ def filled(model: type[BaseModel], chosen: Place, text: str) -> dict[str, Any]:
     request = {
         name: _value(field.annotation, (name,), chosen, text)
         for name, field in model.model_fields.items()
-        if not name.endswith(_SCHEMA) and any(_places(field.annotation, (name,)))
+        if name not in SCHEMAS and any(_places(field.annotation, (name,)))
     }
-    first = str(chosen[0])
-    return {**request, first: _schema(chosen, text)} if first.endswith(_SCHEMA) else request
+    return {**request, _NAMING: _schema(chosen, text)} if chosen[0] == _NAMING else request
 
 
 def _schema(chosen: Place, text: str) -> dict[str, Any]:
@@ -139,12 +141,12 @@ def _answer(schema: Mapping[str, Any]) -> Any:
 
 
 async def messages_for(task: Task[Any, Any], prompt: PromptVersion, request: Mapping[str, Any]) -> list[BaseMessage]:
-    """The messages that reach the model when the task's chain serves the request by this prompt version.
+    """The messages that reach the model when the task's chain serves the request by this prompt version, those of all
+    its calls.
 
     Raises pydantic.ValidationError for a request that the task refuses.
     """
     model = RecordingChatModel()
     chain = task.compose(Parts(prompt, model, call_keywords(prompt.parameters)))
     await chain.ainvoke(task.input.model_validate(request))
-    (messages,) = model.asked
-    return messages
+    return [message for messages in model.asked for message in messages]

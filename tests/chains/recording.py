@@ -147,6 +147,11 @@ async def messages_for(task: Task[Any, Any], prompt: PromptVersion, request: Map
     Raises pydantic.ValidationError for a request that the task refuses.
     """
     model = RecordingChatModel()
-    chain = task.compose(Parts(prompt, model, call_keywords(prompt.parameters)))
+    chain = task.compose(_parts(prompt, model))
     await chain.ainvoke(task.input.model_validate(request))
     return [message for messages in model.asked for message in messages]
+
+
+def _parts(prompt: PromptVersion, model: BaseChatModel) -> Parts:
+    helpers = {name: _parts(helper, model) for name, helper in prompt.uses.items()}
+    return Parts(prompt, model, call_keywords(prompt.parameters), helpers=helpers)

@@ -39,7 +39,7 @@ def as_it_stands(place: Place, text: str) -> str:
 
 def is_unread(prompt: PromptVersion, place: Place) -> bool:
     """Whether this version leaves a schema to the backend's constraint alone."""
-    return place[0] == "output_schema" and "output" not in prompt.inputs
+    return place[0] == "output_schema" and "object" not in prompt.uses
 
 
 async def roles_and_texts(prompt: PromptVersion, place: Place, text: str) -> list[tuple[str, Any]] | None:

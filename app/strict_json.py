@@ -1,5 +1,6 @@
 """Request bodies are JSON that means one thing (I-JSON, RFC 7493): each key once, whole characters, no NaN."""
 
+import asyncio
 import json
 import re
 from collections.abc import Callable, Coroutine
@@ -13,6 +14,7 @@ from app.problems import ProblemError
 
 __all__ = ["StrictJsonRoute"]
 
+_LARGE = 1 << 20
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -32,10 +34,15 @@ class _StrictRequest(Request):
     async def json(self) -> Any:
         """Raises ProblemError, and json.JSONDecodeError, UnicodeDecodeError and RecursionError as they come."""
         raw = await self.body()
-        value = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_unique_keys, parse_constant=_no_constant)
-        if _ESCAPED_SURROGATE.search(raw) is not None:
-            _check_characters(value)
-        return value
+        # A document of 10 MB in one piece would hold everybody up for as long as it takes to read it.
+        return _parsed(raw) if len(raw) < _LARGE else await asyncio.to_thread(_parsed, raw)
+
+
+def _parsed(raw: bytes) -> Any:
+    value = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+    if _ESCAPED_SURROGATE.search(raw) is not None:
+        _check_characters(value)
+    return value
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

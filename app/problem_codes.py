@@ -90,7 +90,7 @@ CODES: Mapping[str, ProblemCode] = {
             "body_too_large",
             413,
             "The body is too large",
-            "The request body has more bytes than `server.max_body_bytes` allows.",
+            "The request body has more bytes than `server.max_body_bytes` allows, or more than 100,000 JSON values.",
             "Send a smaller text or document, or send it in parts.",
         ),
         ProblemCode(
@@ -114,6 +114,14 @@ CODES: Mapping[str, ProblemCode] = {
             "Prompt and answer together need more tokens than the model takes; `detail` states both numbers. "
             "Nothing was cut.",
             "Send a shorter text.",
+        ),
+        ProblemCode(
+            "schema_unsupported",
+            422,
+            "The JSON Schema is not supported",
+            "A schema in the request (`output_schema`, `record_schema`) is too large, contradicts itself, or uses what "
+            "isn't served. `errors` lists the places by JSON pointer, each with what to do there.",
+            "Correct the places that `errors` names; `docs/schemas.md` lists what a schema may hold.",
         ),
         ProblemCode(
             "document_invalid",

@@ -46,6 +46,7 @@ PROBLEM_OF: Mapping[type[errors.CopydeskError], str] = {
     errors.UnknownBackend: "backend_unknown",
     errors.InvalidInput: "invalid_request",
     errors.ContextExceeded: "context_exceeded",
+    errors.SchemaUnsupported: "schema_unsupported",
     documents.DocumentRefused: "document_invalid",
     documents.DocumentInvalid: "document_invalid",
     documents.DocumentEncrypted: "document_encrypted",

@@ -12,6 +12,7 @@ from tests.conftest import Service
 
 pytestmark = pytest.mark.e2e
 
+BY_LOGPROBS = {"abstained": False, "confidence_method": "logprobs", "chunks": 1}
 LABELS = [{"name": "a"}, {"name": "b"}]
 TYPES = [{"name": "NAME"}]
 
@@ -43,11 +44,16 @@ def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
             },
             id="extract",
         ),
-        pytest.param("classify", {"text": "x", "labels": LABELS}, {"labels": [{"name": "b"}]}, id="classify"),
         pytest.param(
             "classify",
-            {"text": "x", "labels": LABELS, "multi_label": True},
-            {"labels": [{"name": "b"}, {"name": "a"}]},
+            {"text": "x", "labels": LABELS, "prompt": "1.0.0"},
+            {"labels": [{"name": "b", "confidence": 1.0}], **BY_LOGPROBS},
+            id="classify",
+        ),
+        pytest.param(
+            "classify",
+            {"text": "x", "labels": LABELS, "multi_label": True, "prompt": "1.0.0"},
+            {"labels": [{"name": "a", "confidence": 1.0}, {"name": "b", "confidence": 1.0}], **BY_LOGPROBS},
             id="classify several",
         ),
         pytest.param("generate", {"instruction": "x"}, {"text": "A short answer.", "shortened": False}, id="generate"),
@@ -95,7 +101,8 @@ def test_failures_of_the_model_server_are_typed(
 
 
 def test_an_answer_that_breaks_the_schema_twice_is_an_error(scripted: httpx.Client) -> None:
-    found = problem(scripted.post("/v1/classify", json={"text": "no schema", "labels": LABELS}), 502, "output_invalid")
+    body = {"text": "no schema", "labels": LABELS, "prompt": "1.0.0"}
+    found = problem(scripted.post("/v1/classify", json=body), 502, "output_invalid")
     assert "certainly" not in json.dumps(found), "the model's raw answer must not reach the caller"
 
 

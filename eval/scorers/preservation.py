@@ -1,0 +1,73 @@
+"""What a rewriting keeps of its source and what it adds: numbers, dates, names, negation, length; whether it copies.
+
+Facts are found and compared by `chains.text.facts`, as the rewrite task does; `eval` stands above it.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import regex
+
+from chains.text import count_words
+from chains.text.facts import Fact, FactKind, facts, missing
+from eval.scorers.tokens import words
+
+__all__ = ["FIGURES", "NAMES", "Held", "held", "is_copy", "length_ratio", "negation_kept"]
+
+FIGURES = frozenset({FactKind.NUMBER, FactKind.DATE})
+NAMES = frozenset({FactKind.NAME})
+
+_NEGATION_WORDS = """
+not no never none nobody nothing neither nor nowhere cannot without
+nicht kein keine keinen keinem keiner keines nie niemals nichts niemand nirgends weder ohne
+pas jamais rien aucun aucune sans nunca jamás nada nadie ningún ninguna tampoco
+не нет никогда никто ничего без нельзя
+"""
+_NEGATIONS = frozenset(_NEGATION_WORDS.split())
+_NEGATED = regex.compile(r"(?i)\b\p{L}+n['’]t\b|[不没沒无無未非别別]")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How many distinct facts of a text another text holds."""
+
+    held: int
+    of: int
+
+    @property
+    def share(self) -> float | None:
+        """From 0 to 1; None where there is no fact."""
+        return self.held / self.of if self.of else None
+
+
+def held(of: str, within: str, kinds: Collection[FactKind]) -> Held:
+    """The facts of `of` that `within` holds. With the source as `of` and the output as `within` this is preservation
+    (recall), the other way round precision: what the output states and the source doesn't is invented."""
+    found = {_key(fact) for fact in facts(of) if fact.kind in kinds}
+    lost = {_key(fact) for fact in missing(of, within, kinds)}
+    return Held(len(found - lost), len(found))
+
+
+def negation_kept(source: str, output: str) -> bool | None:
+    """Whether the output negates something, where the source does; None where it doesn't. By common words of English,
+    German, French, Spanish, Russian and Chinese; what is negated isn't compared."""
+    return _negates(output) if _negates(source) else None
+
+
+def is_copy(source: str, output: str) -> bool:
+    """Whether the output is the source, but for case, white space and punctuation. The mean is the copy rate."""
+    return words(source) == words(output)
+
+
+def length_ratio(source: str, output: str) -> float | None:
+    """The output's words (UAX #29) by the source's; None where the source has none. For a summary the compression."""
+    before = count_words(source)
+    return count_words(output) / before if before else None
+
+
+def _negates(text: str) -> bool:
+    return bool(_NEGATED.search(text)) or not _NEGATIONS.isdisjoint(words(text))
+
+
+def _key(fact: Fact) -> tuple[FactKind, str]:
+    return fact.kind, fact.text

@@ -41,6 +41,7 @@ def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
             {
                 "entities": [{"text": "Ada", "type": "NAME", "offset": 3, "length": 3, "alignment": "exact"}],
                 "ungrounded": [{"text": "Bob", "type": "NAME"}],
+                "records": [],
             },
             id="extract",
         ),

@@ -18,7 +18,7 @@ from tests.chains.extracting import entities, extracted, grounded
 
 TYPES = [{"name": "PERSON"}, {"name": "city"}]
 KINDS = "What is"
-EVERYBODY = {"when": KINDS, "scores": {"PERSON": -9.0, "person": -0.1, "city": -3.0, "nothing": -9.0}}
+EVERYBODY: dict[str, Any] = {"when": KINDS, "scores": {"PERSON": -9.0, "person": -0.1, "city": -3.0, "nothing": -9.0}}
 
 
 def asked(text: str, **fields: Any) -> dict[str, Any]:
@@ -219,3 +219,9 @@ def test_no_character_is_in_two_entities_and_none_is_left_out_for_nothing(spans:
     taken = [offset for one in kept for offset in range(one.mention.start, one.mention.end)]
     assert len(taken) == len(set(taken))
     assert all(set(range(one.mention.start, one.mention.end)) & set(taken) for one in found)
+
+
+def test_what_lies_within_an_entity_is_not_asked_about() -> None:
+    output, usage = extracted([EVERYBODY, {"answer": entities()}], asked("at Mill Road 1634"))
+    assert [one.text for one in output.entities] == ["Mill Road 1634"]
+    assert usage.model_calls == 2

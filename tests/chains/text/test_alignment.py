@@ -17,7 +17,7 @@ EXACT, NORMALIZED, FUZZY = Alignment.EXACT, Alignment.NORMALIZED, Alignment.FUZZ
 
 def placed(source: str, *wanted: str) -> list[tuple[str, int, Alignment] | None]:
     mentions = SourceIndex(source).place(wanted)
-    return [found and (source[found.start : found.end], found.start, found.alignment) for found in mentions]
+    return [(source[one.start : one.end], one.start, one.alignment) if one else None for one in mentions]
 
 
 @pytest.mark.parametrize(

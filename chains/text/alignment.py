@@ -10,7 +10,7 @@ import regex
 from rapidfuzz import fuzz
 from rapidfuzz.distance import Levenshtein
 
-from chains.text.edges import may_begin, may_end
+from chains.text.edges import may_begin, may_end, next_begin
 from chains.text.folding import FoldedText
 from chains.text.offsets import StringIndexType, Utf16Index
 
@@ -113,7 +113,7 @@ class SourceIndex:
             if self._stands(at, behind):
                 yield Mention(at, behind, Alignment.EXACT)
             else:
-                behind = at + 1
+                behind = next_begin(self.source, at)
             at = self.source.find(wanted, behind, end)
 
     def _normalized(self, wanted: str, start: int, end: int) -> Iterator[Mention]:
@@ -129,7 +129,7 @@ class SourceIndex:
             if found:
                 yield Mention(*found, Alignment.NORMALIZED)
             else:
-                behind = at + 1
+                behind = max(at + 1, self._folded.position(next_begin(self.source, self._folded.nearest(at))))
             at = self._folded.folded.find(folded, behind, last)
 
     def _fuzzy(self, wanted: str, start: int, end: int) -> Iterator[Mention]:

@@ -2,9 +2,10 @@
 
 import regex
 
-__all__ = ["may_begin", "may_end"]
+__all__ = ["may_begin", "may_end", "next_begin"]
 
 _BOUNDARY = regex.compile(r"(?V1w)\b")
+_ASCII_WORD = regex.compile(r"[a-zA-Z0-9]*+")
 _CLUSTER = regex.compile(r"\X")
 _FLAG = regex.compile(r"[\U0001f1e6-\U0001f1ff]")
 # An article that lost its vowel, and what languages hang on a name by an apostrophe: 's, Turkish cases.
@@ -33,6 +34,12 @@ def may_end(text: str, offset: int) -> bool:
     if text[offset] in "'’":
         return _HUNG_ON.match(text, offset) is not None
     return _HANGUL.match(text, offset - 1) is not None and _HANGUL.match(text, offset) is not None
+
+
+def next_begin(text: str, offset: int) -> int:
+    """Where to look for a mention that doesn't begin at the offset: further on, and not within a word of ASCII."""
+    found = _ASCII_WORD.match(text, offset)
+    return max(offset + 1, found.end() if found else 0)
 
 
 def _is_boundary(text: str, offset: int) -> bool:

@@ -41,6 +41,7 @@ def problem(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
             {
                 "entities": [{"text": "Ada", "type": "NAME", "offset": 3, "length": 3, "alignment": "exact"}],
                 "ungrounded": [{"text": "Bob", "type": "NAME"}],
+                "records": [],
             },
             id="extract",
         ),
@@ -71,7 +72,7 @@ def test_each_task_answers_in_its_shape(
     assert meta["prompt"]["name"] == task
     assert meta["prompt"]["digest"].startswith("sha256:")
     assert (meta["backend"], meta["model"]) == ("script", "script")
-    assert meta["usage"]["model_calls"] == 1
+    assert meta["usage"]["model_calls"] == (2 if task == "extract" else 1)
     assert meta["usage"]["input_tokens"] > 0
     assert 0 <= meta["timing"]["model_ms"] <= meta["timing"]["total_ms"]
 

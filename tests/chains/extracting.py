@@ -12,12 +12,9 @@ from chains.tasks.extract.contract import ExtractOutput
 from tests.conftest import ROOT
 from tests.traffic.lanes import lane_over, using
 
-__all__ = ["PROMPTS", "SCORES", "entities", "extracted", "grounded", "records"]
+__all__ = ["PROMPTS", "entities", "extracted", "grounded", "records"]
 
 PROMPTS = load_prompt_set(ROOT / "prompts")
-
-SCORES: Mapping[str, float] = {"person": -0.1, "city": -3.0, "nothing": -9.0}
-"""By these every part of a text is a person."""
 
 
 def entities(*named: tuple[str, str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Entities of given types: where they stand, which of them stay, and what long texts and cut answers come to."""
 
+import time
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from chains.errors import OutputTruncated
+from chains.errors import InvalidInput, OutputTruncated
 from chains.tasks.extract import task
 from chains.tasks.extract.contract import EntityType
 from chains.tasks.extract.overlaps import Placed, without_overlaps
@@ -17,7 +18,7 @@ from tests.chains.extracting import entities, extracted, grounded
 
 TYPES = [{"name": "PERSON"}, {"name": "city"}]
 KINDS = "What is"
-EVERYBODY = {"when": KINDS, "scores": {"PERSON": -9.0, "person": -0.1, "city": -3.0, "nothing": -9.0}}
+EVERYBODY: dict[str, Any] = {"when": KINDS, "scores": {"PERSON": -9.0, "person": -0.1, "city": -3.0, "nothing": -9.0}}
 
 
 def asked(text: str, **fields: Any) -> dict[str, Any]:
@@ -125,6 +126,22 @@ def test_an_answer_without_end_about_a_sentence_is_an_error() -> None:
         extracted([{"answer": entities(), "cut_off": True}], asked("ada"))
 
 
+def test_five_megabytes_keep_the_event_loop_free() -> None:
+    text = "Ada Lovelace met Charles Babbage in London in 1833.\r\n" * 100_000
+    start = time.thread_time()
+    output, _ = extracted(
+        [EVERYBODY, {"answer": entities(("person", "Ada Lovelace"), ("city", "Lomdon Bridge"))}], asked(text)
+    )
+    assert time.thread_time() - start < 2
+    assert [one.text for one in output.entities] == ["Ada Lovelace"]
+    assert [one.text for one in output.ungrounded] == ["Lomdon Bridge"]
+
+
+def test_a_text_of_too_many_chunks_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="too long"):
+        extracted([{"answer": entities()}], asked("Ada met Bob. " * 400_000), context_tokens=2000)
+
+
 @pytest.mark.parametrize(
     ("fields", "code"),
     [
@@ -202,3 +219,9 @@ def test_no_character_is_in_two_entities_and_none_is_left_out_for_nothing(spans:
     taken = [offset for one in kept for offset in range(one.mention.start, one.mention.end)]
     assert len(taken) == len(set(taken))
     assert all(set(range(one.mention.start, one.mention.end)) & set(taken) for one in found)
+
+
+def test_what_lies_within_an_entity_is_not_asked_about() -> None:
+    output, usage = extracted([EVERYBODY, {"answer": entities()}], asked("at Mill Road 1634"))
+    assert [one.text for one in output.entities] == ["Mill Road 1634"]
+    assert usage.model_calls == 2

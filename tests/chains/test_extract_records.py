@@ -65,7 +65,7 @@ def test_rows_that_an_answer_holds_twice_are_two() -> None:
 
 def test_rows_of_an_overlap_are_there_once_and_those_beyond_it_again() -> None:
     text = " ".join(f"Line {number:03} says p{number:03}q." for number in range(60)) + " one tea. one tea."
-    script = [
+    script: list[dict[str, Any]] = [
         {"when": "p000q", "answer": records({"name": "p000q"}, {"name": "tea"})},
         {"when": "p059q", "answer": records({"name": "p059q"}, {"name": "tea"}, {"name": "tea"})},
         {"answer": records()},

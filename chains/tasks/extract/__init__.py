@@ -1,24 +1,10 @@
 """Extract entities of given types, or records by a schema, each text with its place in the source."""
 
-from langchain_core.runnables import Runnable, RunnableLambda
-
-from chains.task import STRING, Parts, Task
+from chains.task import STRING, Task
+from chains.tasks.extract.chain import compose
 from chains.tasks.extract.contract import ExtractOutput, ExtractRequest
-from chains.tasks.extract.entities import find_entities
-from chains.tasks.extract.naming import HELPER as KINDS
-from chains.tasks.extract.records import HELPER as RECORDS
-from chains.tasks.extract.records import find_records
 
-__all__ = ["task"]
-
-
-def compose(parts: Parts) -> Runnable[ExtractRequest, ExtractOutput]:
-    async def extract(request: ExtractRequest) -> ExtractOutput:
-        find = find_entities if request.types else find_records
-        return await find(parts, request)
-
-    return RunnableLambda(extract)
-
+__all__ = ["ExtractOutput", "ExtractRequest", "compose", "task"]
 
 _TYPE = {"type": "object", "properties": {"name": STRING, "description": STRING}, "required": ["name", "description"]}
 _ENTITY = {"type": "object", "properties": {"type": STRING, "text": STRING}, "required": ["type", "text"]}
@@ -35,5 +21,10 @@ task = Task(
         "properties": {"entities": {"type": "array", "items": _ENTITY}},
         "required": ["entities"],
     },
-    helpers={KINDS: {"text": STRING, "part": STRING}, RECORDS: {"text": STRING, "schema": STRING}},
+    helpers={
+        # A part of a text, and what stands around it: what kind of thing it is.
+        "kinds": {"text": STRING, "part": STRING},
+        # A text and the schema of its records, as JSON.
+        "records": {"text": STRING, "schema": STRING},
+    },
 )

@@ -4,7 +4,6 @@ Small models tell the kind of a thing far better than they list the things of a 
 where the prompt version pins a prompt for it and the backend gives likelihoods.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from chains.capabilities import ContinuationScore, Scorer
 from chains.parallel import in_parallel
 from chains.task import Parts
 from chains.tasks.extract.candidates import candidates
-from chains.tasks.extract.overlaps import Placed
+from chains.tasks.extract.overlaps import Placed, without_overlaps
 from chains.text import Alignment, Mention
 
 __all__ = ["HELPER", "Naming"]
@@ -25,7 +24,7 @@ HELPER = "kinds"
 NOTHING = "nothing"
 """The answer for a part that is no thing of interest, as the prompt's examples have it."""
 
-_LONGEST_TEXT = 20_000
+_LONGEST_TEXT = 5_000
 _CONTEXT = 200
 _LEAST_LOGPROB = -5.0
 _ABOVE_NOTHING = 1.0
@@ -52,18 +51,31 @@ class Naming:
         return cls(helper, helper.capabilities.score, words)
 
     async def named(self, source: str, found: Sequence[Placed]) -> list[Placed]:
-        """The entities among what the model named and, in texts of up to 20,000 code points, what looks like one.
+        """The entities among what the model named and, in texts of up to 5,000 code points, what looks like one.
 
         Each has the type that is the likeliest answer; one that is less likely to be any of the types than nothing, or
-        not likely at all, is none. Raises BackendError.
+        not likely at all, is none. What lies within an entity is not asked about. Raises BackendError.
         """
         mentions = {(placed.mention.start, placed.mention.end): placed.mention for placed in found}
         if len(source) <= _LONGEST_TEXT:
-            for start, end in await asyncio.to_thread(lambda: list(candidates(source))):
+            for start, end in candidates(source):
                 mentions.setdefault((start, end), Mention(start, end, Alignment.EXACT))
-        ordered = sorted(mentions.values(), key=lambda mention: mention.start)
-        kinds = await in_parallel(lambda mention: self._kind(source, mention), ordered, self.parts.capabilities.slots())
-        return [Placed(mention, kind) for mention, kind in zip(ordered, kinds, strict=True) if kind is not None]
+        named: list[Placed] = []
+        taken = bytearray(len(source))
+        waiting = [Placed(mention, "") for mention in mentions.values()]
+        while waiting:
+            longest = without_overlaps(waiting)
+            asked = [placed.mention for placed in longest]
+            kinds = await in_parallel(lambda one: self._kind(source, one), asked, self.parts.capabilities.slots())
+            for mention, kind in zip(asked, kinds, strict=True):
+                if kind is not None:
+                    named.append(Placed(mention, kind))
+                    taken[mention.start : mention.end] = b"\1" * (mention.end - mention.start)
+            done = set(longest)
+            waiting = [
+                one for one in waiting if one not in done and not any(taken[one.mention.start : one.mention.end])
+            ]
+        return named
 
     async def _kind(self, source: str, mention: Mention) -> str | None:
         answers = list(dict.fromkeys([word for words in self.words.values() for word in words] + [NOTHING]))

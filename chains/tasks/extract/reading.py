@@ -1,5 +1,6 @@
 """Reading a text of any length: in chunks that fit, in parallel, and in smaller parts where an answer had no end."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -38,15 +39,16 @@ class Reader:
         for _ in range(passes):
             answers = await in_parallel(self._answers, chunks, self._parts.capabilities.slots())
             found += [answer for of_one in answers for answer in of_one]
-            chunks = [part for chunk in chunks for part in _parts_of(chunk)]
+            chunks = await asyncio.to_thread(lambda whole: [part for one in whole for part in _parts_of(one)], chunks)
         return found
 
     async def _answers(self, chunk: Chunk) -> list[tuple[Chunk, dict[str, Any]]]:
         inputs = {**self._inputs, "text": chunk.text}
+        schema = await asyncio.to_thread(self._schema, chunk.text)
         try:
-            return [(chunk, await self._ask.ainvoke(Ask(inputs, self._schema(chunk.text))))]
+            return [(chunk, await self._ask.ainvoke(Ask(inputs, schema)))]
         except OutputTruncated:
-            parts = _parts_of(chunk)
+            parts = await asyncio.to_thread(_parts_of, chunk)
             if len(parts) == 1:
                 raise
         return [answer for part in parts for answer in await self._answers(part)]

@@ -1,6 +1,6 @@
 """Reading a source: whole where it fits the model, else chunk by chunk, until what was noted of them fits."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from chains.parallel import in_parallel
 from chains.task import Parts
 from chains.tasks.summarize.contract import SummarizeRequest, SummaryStyle
 from chains.tasks.summarize.wishes import inputs
-from chains.text import fit_words
+from chains.text import fit_words, sentence_ends
 
 __all__ = ["Reader", "Reading"]
 
@@ -103,4 +103,19 @@ class Reader:
         notes = await in_parallel(noted, texts, prompt.parts.capabilities.slots())
         if not any(notes):
             raise OutputInvalid("The model had nothing to say of any part of the text. Send it again.", raw="")
-        return "\n\n".join(note for note in notes if note)
+        return "\n\n".join(_each_once(notes))
+
+
+def _each_once(notes: list[str]) -> Iterator[str]:
+    """The notes without sentences that stand in them already: small models write the same of several parts."""
+    told: set[str] = set()
+    for note in notes:
+        kept, start = [], 0
+        for end in [*sentence_ends(note), len(note)]:
+            sentence, start = note[start:end], end
+            key = sentence.strip().casefold()
+            if key not in told:
+                kept.append(sentence)
+                told.add(key)
+        if text := "".join(kept).strip():
+            yield text

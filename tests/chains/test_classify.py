@@ -230,7 +230,7 @@ def test_labels_that_are_hard_to_tell_apart_are_told_apart(names: tuple[str, ...
         assert output.labels[0].name == names[1]
 
 
-LONG = "Where is my card? " * 60
+LONG = "".join(f"Where is my card {number}? " for number in range(60))
 
 
 def test_a_long_text_is_read_in_chunks_whose_evidence_is_combined_by_length() -> None:

@@ -60,7 +60,8 @@ bench: $(TOOLS) ## Measure rendering, linting, reloading, start-up and threads, 
 	@for script in $(wildcard bench/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 quality: $(TOOLS) ## Measure the tasks beside the plain way on public cases (DATA=folder, ARGS="--cases 40")
-	@$(BIN)/python -m bench.quality all --data $(DATA) $(ARGS)
+	@test -n "$(DATA)" || { echo "Name the folder of public cases: make quality DATA=DIR" >&2; exit 2; }
+	@$(BIN)/python -m bench.quality all --data "$(DATA)" $(ARGS)
 
 DATA ?= $(COPYDESK_DATA_DIR)
 

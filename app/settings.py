@@ -78,7 +78,7 @@ class DocumentSettings(_Section):
     max_bytes: int = Field(default=10 << 20, ge=1024, le=LARGEST_DOCUMENT_BYTES, description="The largest document.")
     max_pages: int = Field(default=1000, ge=1, le=100_000, description="The most pages of a PDF.")
     max_characters: int = Field(default=5_000_000, ge=1, le=50_000_000, description="The longest text of a document.")
-    timeout_s: float = Field(default=30, gt=0, le=600, description="The longest time for reading one PDF or HTML.")
+    timeout_s: float = Field(default=60, gt=0, le=600, description="The longest time for reading one PDF or HTML.")
     memory_mib: int = Field(default=512, ge=128, le=65536, description="The most memory for reading one.")
     parallel: int = Field(default=2, ge=1, le=64, description="PDF and HTML documents that are read at once.")
     max_queue: int = Field(default=32, ge=0, description="Documents that wait for that; more are refused.")

@@ -38,6 +38,9 @@ __all__ = [
 ]
 
 
+_MOST_FIELDS = 100
+
+
 def _not_blank(value: str) -> str:
     if not value.strip():
         raise PydanticCustomError("text_blank", "The text is empty or holds only whitespace; send some text")
@@ -83,6 +86,18 @@ class ClosedModel(Value):
     """A value that a caller sends: closed, so that a misspelt field is an error and not ignored."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_fields(cls, value: Any) -> Any:
+        """Each misspelt field is an error of its own; a hundred thousand would take a second to tell."""
+        if isinstance(value, Mapping) and len(value) > _MOST_FIELDS:
+            raise PydanticCustomError(
+                "too_many_fields",
+                "There are {count} fields here; /openapi.json lists those there are",
+                {"count": len(value)},
+            )
+        return value
 
 
 class TaskInput(ClosedModel):

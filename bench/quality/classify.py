@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.quality.cases import PublicCase, label_set, load_cases, sampled
-from bench.quality.json_answers import json_objects, strings_at
+from bench.quality.json_answers import json_objects, string_at
 from bench.quality.less_capable import LessCapable, chat_only, without_scores
 from bench.quality.running import Asked, Bench, Options, Way, compared, measured
+from bench.quality.scores import confidence_figures, label_figures, label_set_figures
 from bench.quality.table import Figure, Row
-from eval.scorers.confidence import calibration_error
+from eval.scorers.tokens import words
 
 SINGLE, MULTI = "classify_banking77", "classify_nlupp_multilabel"
 COUNTS = (8, 20)
@@ -86,9 +87,10 @@ def plain_prompt(text: str, labels: Sequence[str]) -> str:
 
 
 def read_plain_label(answer: str | None, labels: Sequence[str]) -> str | None:
-    """The label that the answer's first object names; None where it names none of those that were offered."""
-    named = next((strings_at(found, "label") for found in json_objects(answer or "")), None)
-    return named[0].strip() if named and named[0].strip() in labels else None
+    """The label that the answer names, whatever its case and whatever joins its words; None where none of those
+    offered is named so."""
+    named = string_at(answer or "", "label")
+    return {tuple(words(label)): label for label in labels}.get(tuple(words(named or "")))
 
 
 async def _multi(bench: Bench, options: Options) -> list[Row]:
@@ -132,24 +134,22 @@ def plain_multi_prompt(text: str, labels: dict[str, str]) -> str:
 
 
 def read_plain_labels(answer: str | None, labels: dict[str, str]) -> set[str]:
-    """Those labels that the answer's first object names and that were offered."""
+    """Those of the offered labels that the answer's first object names, read as a single one is."""
     found: dict[str, Any] = next(json_objects(answer or ""), {})
     named = found.get("labels")
-    return {name for name in named if isinstance(name, str) and name in labels} if isinstance(named, list) else set()
+    given = {tuple(words(name)) for name in named if isinstance(name, str)} if isinstance(named, list) else set()
+    return {label for label in labels if tuple(words(label)) in given}
 
 
 def _single_scores(cases: Sequence[PublicCase], found: Sequence[Said]) -> dict[str, Figure]:
-    """Accuracy, and what the confidences are worth: `from 0.5` is the share of cases that are answered from there on,
-    and the share of right ones among them."""
+    """How right the labels are, and what the confidences are worth: `from 0.5` is the share of cases that are answered
+    from there on, and the share of right ones among them."""
     right = [case.expected["label"] == name for case, (name, _) in zip(cases, found, strict=True)]
-    scores: dict[str, Figure] = {
-        "accuracy": sum(right) / max(1, len(right)),
-        "invalid": sum(name is None for name, _ in found),
-    }
+    scores = label_figures([case.expected["label"] for case in cases], [name for name, _ in found])
     sure = [confidence for _, confidence in found if confidence is not None]
     if len(sure) < len(found) or not sure:
         return scores
-    scores["ECE"] = calibration_error(sure, right)
+    scores |= confidence_figures(sure, right)
     for bar in BARS:
         kept = [hit for hit, confidence in zip(right, sure, strict=True) if confidence >= bar]
         scores[f"from {bar:g}"] = f"{len(kept) / len(right):.2f}: {sum(kept) / len(kept):.2f}" if kept else "0"
@@ -157,6 +157,4 @@ def _single_scores(cases: Sequence[PublicCase], found: Sequence[Said]) -> dict[s
 
 
 def _multi_scores(cases: Sequence[PublicCase], found: Sequence[set[str]]) -> dict[str, Figure]:
-    gold = [set(case.expected["labels"]) for case in cases]
-    hits = sum(len(right & named) for right, named in zip(gold, found, strict=True))
-    return {"micro F1": 2 * hits / max(1, sum(map(len, gold)) + sum(map(len, found)))}
+    return label_set_figures([case.expected["labels"] for case in cases], found)

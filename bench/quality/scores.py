@@ -11,6 +11,7 @@ from eval.scorers.classification import label_scores, label_set_scores
 from eval.scorers.compliance import compliance
 from eval.scorers.confidence import area_under_risk, brier, calibration_error, risk_curve
 from eval.scorers.entities import Span, entity_scores
+from eval.scorers.language import language_kept
 from eval.scorers.preservation import FIGURES, NAMES, held, is_copy, length_ratio, negation_kept
 from eval.scorers.rouge import rouge
 from eval.scorers.sari import sari
@@ -111,6 +112,7 @@ def rewrite_figures(
         "numbers kept": _share_kept(pairs, FIGURES),
         "names kept": _share_kept(pairs, NAMES),
         "negation kept": mean(negation_kept(source, output) for source, output in pairs),
+        "language kept": mean(language_kept(source, output) for source, output in pairs),
         "copies": mean(is_copy(source, output) for source, output in pairs),
         "length ratio": mean(length_ratio(source, output) for source, output in pairs),
     }

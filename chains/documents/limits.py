@@ -18,7 +18,7 @@ class DocumentLimits:
     max_bytes: int = LARGEST_DOCUMENT_BYTES
     max_pages: int = 1000
     max_characters: int = 5_000_000
-    timeout_s: float = 30.0
+    timeout_s: float = 60.0
     memory_mib: int = 512
     parallel: int = 2
     max_queue: int = 32

@@ -16,7 +16,7 @@ from chains.documents.limits import DocumentLimits
 from chains.documents.parser_process import ParserProcess
 from chains.errors import BackendBusy
 from chains.parsing.plain import plain_text
-from chains.parsing.wire import LENGTHS, Limits, Refusal, Words, frame
+from chains.parsing.wire import LENGTHS, OUT_OF_MEMORY, Limits, Refusal, Words, frame
 from chains.task import Document, MediaType, TaskInput, TextInput
 from chains.terms import Priority, current_terms
 from chains.traffic.admission import Admission
@@ -31,6 +31,8 @@ _AS_THEY_ARE = frozenset((MediaType.PLAIN, MediaType.MARKDOWN))
 _LONGEST_HEAD = 1 << 16
 _BYTES_OF_A_CHARACTER = 4
 _OUT_OF_CPU = -signal.SIGXCPU
+_KILLED = -signal.SIGKILL
+_DYING_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ class DocumentReader:
                 if not limit.expired():
                     raise
                 raise DocumentTooCostly(self._too_slow()) from None
-            if head or self._process.is_alive or is_last:
+            if head or is_last or not await self._server_died():
                 break
         if "refusal" in head:
             raise Refusal(head["refusal"], head["message"])
@@ -130,10 +132,19 @@ class DocumentReader:
             raise self._died(head.get("ended"))
         return Words(await asyncio.to_thread(body.decode), head["pages"], head["empty_pages"])
 
+    async def _server_died(self) -> bool:
+        await asyncio.sleep(_DYING_S)  # its connections end a moment before it does
+        return not self._process.is_alive
+
     def _died(self, ended: int | None) -> Exception:
         _log.warning("documents: a parser ended without an answer (%s)", ended)
         if ended == _OUT_OF_CPU:
             return DocumentTooCostly(self._too_slow())
+        if ended == OUT_OF_MEMORY:
+            memory = self.limits.memory_mib
+            return DocumentTooCostly(f"Reading the document takes more than {memory} MiB of memory. Send it in parts.")
+        if ended == _KILLED:
+            return DocumentTooCostly("Reading the document takes more memory than there is. Send it in parts.")
         if ended is None and not self._process.is_alive:
             return DocumentsBusy("The process that reads documents broke down.", 1)
         return DocumentInvalid("The parser broke down at the document. Save it anew, as another program writes it.")

@@ -17,10 +17,14 @@ Parser = Callable[[bytes, Limits], Words]
 
 _MIB = 1 << 20
 _FILES = 64
+_NICE = 10
 
 
 def serve_one(connection: socket.socket, parsers: dict[str, Parser], limits: Limits) -> None:
-    """Read one document from the connection and answer its text or a refusal. Raises OSError where nobody listens."""
+    """Read one document from the connection and answer its text or a refusal.
+
+    Raises OSError where nobody listens, and MemoryError.
+    """
     _bound(limits)
     with connection.makefile("rb") as incoming:
         head_size, size = LENGTHS.unpack(incoming.read(LENGTHS.size))
@@ -34,6 +38,7 @@ def _bound(limits: Limits) -> None:
     with suppress(OSError):
         # If the machine's memory gives out, this process is the one to go.
         Path("/proc/self/oom_score_adj").write_text("1000")
+    os.nice(_NICE)  # where cores are short, the service goes first
     used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     memory = used + limits.memory_mib * _MIB
     for what, most in (
@@ -55,8 +60,7 @@ def _answer(parse: Parser, data: bytes, limits: Limits) -> bytes:
     except Refusal as refusal:
         return _refused(refusal.kind, refusal.message)
     except MemoryError:
-        message = f"Reading the document takes more than {limits.memory_mib} MiB of memory. Send it in parts."
-        return _refused(RefusalKind.TOO_COSTLY, message)
+        raise  # what it holds is given back with the process only
     except RecursionError:
         return _refused(RefusalKind.TOO_COSTLY, "The document is nested too deeply to be read. Simplify it.")
     except Exception as error:

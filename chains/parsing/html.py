@@ -39,7 +39,6 @@ _CELLS = _tags("td th")
 _KEEPS_SPACES = _tags("pre textarea listing xmp")
 _HIDDEN_STYLE = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))\b", re.IGNORECASE)
 _SPACES = re.compile(r"[ \t\n\r\f]+")
-_LIMIT_ERRORS = {"ERR_RESOURCE_LIMIT", "ERR_NO_MEMORY"}
 
 
 class VisibleHtmlParser(BaseBlobParser):
@@ -64,7 +63,7 @@ def html_text(data: bytes, limits: Limits) -> Words:
 
 
 def _root(data: bytes) -> Any:
-    """The tree. Raises Refusal where libxml2 stopped before the end."""
+    """The tree. Raises Refusal and MemoryError where libxml2 stopped before the end."""
     marked = marked_charset(data)
     if marked is not None:
         text = decoded(data[marked[1] :], marked[0], "which its byte order mark names")
@@ -75,8 +74,13 @@ def _root(data: bytes) -> Any:
     if not text.strip():
         raise Refusal(RefusalKind.EMPTY, "The HTML is empty. Send one with some text.")
     parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, no_network=True, remove_comments=True, remove_pis=True)
-    root = etree.fromstring(clean(text).encode(), parser)
-    if any(entry.type_name in _LIMIT_ERRORS for entry in parser.error_log):
+    try:
+        root = etree.fromstring(clean(text).encode(), parser)
+    except etree.XMLSyntaxError as error:
+        if error.code == etree.ErrorTypes.ERR_NO_MEMORY:
+            raise MemoryError from error
+        raise
+    if any(entry.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for entry in parser.error_log):
         message = "The HTML is nested too deeply to be read to its end (2,048 elements). Simplify it."
         raise Refusal(RefusalKind.TOO_COSTLY, message)
     return root
@@ -95,7 +99,8 @@ class _Lines:
             self._walk(root)
 
     def text(self) -> str:
-        lines = (line.rstrip(" ") for line in "".join(self._parts).split("\n"))
+        # Cleaned again: references such as &#1; become characters only in the tree.
+        lines = (line.rstrip(" ") for line in clean("".join(self._parts)).split("\n"))
         return "\n".join(lines).strip("\n\t ")
 
     def _walk(self, root: Any) -> None:
@@ -131,6 +136,8 @@ class _Lines:
             if self._in_cell:
                 self._space()
             elif _has_next_cell(element):
+                if self._parts and self._parts[-1] == " ":
+                    self._parts.pop()
                 self._put("\t")
         else:
             self._edge(tag)

@@ -17,7 +17,7 @@ import sys
 from contextlib import suppress
 
 from chains.parsing.child import Parser, serve_one
-from chains.parsing.wire import Limits, frame
+from chains.parsing.wire import OUT_OF_MEMORY, Limits, frame
 
 __all__: list[str] = []
 
@@ -110,6 +110,8 @@ class _ForkServer:
             os.closerange(3, kept)
             os.closerange(kept + 1, 1 << 20)
             serve_one(connection, self._parsers, self._limits)
+        except MemoryError:
+            os._exit(OUT_OF_MEMORY)
         except BaseException:
             os._exit(1)
         os._exit(0)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["LARGEST_DOCUMENT_BYTES", "LENGTHS", "Limits", "Refusal", "RefusalKind", "Words", "frame"]
+__all__ = ["LARGEST_DOCUMENT_BYTES", "LENGTHS", "OUT_OF_MEMORY", "Limits", "Refusal", "RefusalKind", "Words", "frame"]
 
 LARGEST_DOCUMENT_BYTES = 10 << 20
 """No document has more bytes. The service's default for a request body leaves room for one in Base64."""
@@ -24,6 +24,10 @@ def frame(head: Mapping[str, Any], body: bytes = b"") -> bytes:
     """One frame."""
     packed = json.dumps(head).encode()
     return LENGTHS.pack(len(packed), len(body)) + packed + body
+
+
+OUT_OF_MEMORY = 12
+"""How a child ends that has no memory left for an answer."""
 
 
 class RefusalKind:

@@ -6,5 +6,6 @@ docs/adr/0011-schema-gate.md.
 
 from chains.schema_gate.answer_check import AnswerCheck
 from chains.schema_gate.gate import gate
+from chains.schema_gate.outline import outline
 
-__all__ = ["AnswerCheck", "gate"]
+__all__ = ["AnswerCheck", "gate", "outline"]

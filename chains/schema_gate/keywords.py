@@ -10,7 +10,7 @@ from chains.schema_gate.wrong_places import WrongPlaces, below
 __all__ = ["FORMATS", "NOTES", "REMEDIES", "ROOT_ONLY", "SERVED", "TYPES", "check_values"]
 
 TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
-FORMATS = ("date", "date-time", "email", "time", "uuid")
+FORMATS = ("date", "date-time", "email", "uuid")
 
 NOTES = frozenset({"$comment", "default", "deprecated", "example", "examples", "readOnly", "writeOnly"})
 """Kept from the model and from everything else: they constrain nothing."""
@@ -43,8 +43,6 @@ REMEDIES: Mapping[str, str] = {
     "$anchor": "use a $ref to a definition of this schema",
 }
 
-_SCALARS = (str, int, float, bool, type(None))
-
 
 def _is_count(largest: int) -> Callable[[Any], bool]:
     return lambda value: type(value) is int and 0 <= value <= largest
@@ -61,7 +59,7 @@ def _is_type(value: Any) -> bool:
 
 
 def _is_scalar(value: Any) -> bool:
-    return isinstance(value, _SCALARS) and not (isinstance(value, float) and not math.isfinite(value))
+    return isinstance(value, (str, bool, type(None))) or _is_bound(value)
 
 
 def _is_enum(value: Any) -> bool:
@@ -85,8 +83,8 @@ SERVED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "type": (_is_type, f"one of {', '.join(TYPES)}, or a list of some of them"),
     "title": _NOTE,
     "description": _NOTE,
-    "enum": (_is_enum, "a list of at least one text, number, true, false or null"),
-    "const": (_is_scalar, "a text, a number, true, false or null"),
+    "enum": (_is_enum, f"a list of at least one text, number to {LARGEST_NUMBER}, true, false or null"),
+    "const": (_is_scalar, f"a text, a number to {LARGEST_NUMBER}, true, false or null"),
     "anyOf": (lambda value: isinstance(value, list), "a list of schemas"),
     "properties": (lambda value: isinstance(value, Mapping), "an object of schemas"),
     "required": (_is_names, "a list of names of properties"),

@@ -33,24 +33,31 @@ def check_sense(read: Mapping[str, Any], types: tuple[str, ...], pointer: str, w
         if name in _OF_TYPES and not _OF_TYPES[name] & set(types):
             meant = " or ".join(sorted(_OF_TYPES[name]))
             wrong.add(below(pointer, name), "contradictory", f"{name} is for a type {meant}, which this is not")
-    for low, high in (("minItems", "maxItems"), ("minLength", "maxLength")):
-        if read.get(low, 0) > read.get(high, math.inf):
-            wrong.add(below(pointer, low), "contradictory", f"{low} is larger than {high}: nothing could obey")
+    _check_pairs(read, pointer, wrong)
+    _check_required(read, pointer, wrong)
     if "integer" in types or "number" in types:
         _check_range(read, types, pointer, wrong)
-    names = read.get("properties", {})
-    for number, name in enumerate(read.get("required", ())):
-        if name not in names:
-            message = (
-                f"{name[:100]!r} is required, but not among the properties, and others aren't allowed: add it there"
-            )
-            wrong.add(below(pointer, "required", number), "contradictory", message)
-    if "enum" in read and "const" in read:
-        wrong.add(below(pointer, "const"), "contradictory", "Send either enum or const, not both")
     for place, value in _values(read, pointer):
         reason = _breaks(value, read, types)
         if reason:
             wrong.add(place, "contradictory", f"This value breaks the {reason} beside it")
+
+
+def _check_pairs(read: Mapping[str, Any], pointer: str, wrong: WrongPlaces) -> None:
+    for low, high in (("minItems", "maxItems"), ("minLength", "maxLength")):
+        if read.get(low, 0) > read.get(high, math.inf):
+            wrong.add(below(pointer, low), "contradictory", f"{low} is larger than {high}: nothing could obey")
+    for first, second in (("enum", "const"), ("format", "minLength"), ("format", "maxLength"), ("format", "enum")):
+        if first in read and second in read:
+            wrong.add(below(pointer, second), "contradictory", f"Send either {first} or {second}, not both")
+
+
+def _check_required(read: Mapping[str, Any], pointer: str, wrong: WrongPlaces) -> None:
+    names = read.get("properties", {})
+    for number, name in enumerate(read.get("required", ())):
+        if name not in names:
+            message = f"{name[:100]!r} is required, but not among the properties, and others aren't allowed: add it"
+            wrong.add(below(pointer, "required", number), "contradictory", message)
 
 
 def _check_range(read: Mapping[str, Any], types: tuple[str, ...], pointer: str, wrong: WrongPlaces) -> None:

@@ -20,7 +20,7 @@ def may_begin(text: str, offset: int) -> bool:
     """Whether a mention may begin there: at a word boundary of UAX #29, or behind an elided article (l'Oréal)."""
     if not _parts_clusters(text, offset):
         return False
-    return _is_boundary(text, offset) or (0 < offset and text[offset - 1] in "'’" and _elided(text, offset))
+    return _is_boundary(text, offset) or (offset > 0 and text[offset - 1] in "'’" and _elided(text, offset))
 
 
 def may_end(text: str, offset: int) -> bool:

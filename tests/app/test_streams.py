@@ -32,7 +32,7 @@ SCRIPT: list[dict[str, Any]] = [
 FALLBACK: list[dict[str, Any]] = [{"answer": "the second one answers"}]
 BODIES: dict[str, dict[str, Any]] = {
     "summarize": {"text": "x"},
-    "rewrite": {"text": "x", "style": "formal"},
+    "rewrite": {"text": "xy", "style": "formal"},
     "generate": {"instruction": "x"},
 }
 TEXT = {"summarize": "summary", "rewrite": "text", "generate": "text"}

@@ -24,6 +24,9 @@ KEY = "{key}"
 Place = tuple[str | int, ...]
 """Where a field stands in a request: `("labels", 0, "name")`."""
 
+SCHEMAS = ("output_schema", "record_schema")
+"""Fields that hold no text but a schema: what a schema may bring to a model, the tests of its task say."""
+
 _NO_TEXT = (int, float, Enum, type(None))
 
 
@@ -37,7 +40,8 @@ def text_fields(model: type[BaseModel]) -> list[Place]:
 
 def _model_places(model: type[BaseModel], place: Place) -> Iterator[Place]:
     for name, field in model.model_fields.items():
-        yield from _places(field.annotation, (*place, name))
+        if name not in SCHEMAS:
+            yield from _places(field.annotation, (*place, name))
 
 
 def _places(kind: Any, place: Place) -> Iterator[Place]:
@@ -65,7 +69,7 @@ def filled(model: type[BaseModel], chosen: Place, text: str) -> dict[str, Any]:
     return {
         name: _value(field.annotation, (name,), chosen, text)
         for name, field in model.model_fields.items()
-        if any(_places(field.annotation, (name,)))
+        if name not in SCHEMAS and any(_places(field.annotation, (name,)))
     }
 
 

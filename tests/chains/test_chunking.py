@@ -18,7 +18,9 @@ from chains.errors import ContextExceeded, InvalidInput
 from chains.task import Parts
 from tests.traffic.lanes import lane_over
 
-ALPHABET = st.sampled_from([*"ab1 .,!\n\r\t\"'", "。", "，", "今", "天", "ש", "م", "é", "e\u0301", "😀", "👨‍👩‍👧", "\u0301", "؟"])
+ALPHABET = st.sampled_from(
+    [*"ab1 .,!\n\r\t\"'", "。", "，", "今", "天", "ש", "م", "é", "e\u0301", "😀", "👨‍👩‍👧", "\u0301", "؟"]
+)
 ANY_TEXT = st.one_of(st.text(max_size=300), st.lists(ALPHABET, max_size=300).map("".join))
 
 
@@ -49,9 +51,14 @@ def test_an_overlap_repeats_the_end_of_the_chunk_before(text: str, most: int, ov
     ("text", "most", "expected"),
     [
         pytest.param(
-            "One two.\nThree.\n\nFour five.\nSix.\n", 22, ["One two.\nThree.\n\n", "Four five.\nSix.\n"], id="paragraphs"
+            "One two.\nThree.\n\nFour five.\nSix.\n",
+            22,
+            ["One two.\nThree.\n\n", "Four five.\nSix.\n"],
+            id="paragraphs",
         ),
-        pytest.param("Ann: Hello.\nBen: Good day.\n", 18, ["Ann: Hello.\n", "Ben: Good day.\n"], id="turns of speakers"),
+        pytest.param(
+            "Ann: Hello.\nBen: Good day.\n", 18, ["Ann: Hello.\n", "Ben: Good day.\n"], id="turns of speakers"
+        ),
         pytest.param("One two. Three four! Five?", 13, ["One two. ", "Three four! ", "Five?"], id="sentences"),
         pytest.param("It is 3.5 m. Was 3.4 m.", 13, ["It is 3.5 m. ", "Was 3.4 m."], id="not within a number"),
         pytest.param("今天很好。我们去公园。", 24, ["今天很好。", "我们去公园。"], id="chinese sentences"),
@@ -73,7 +80,8 @@ MEGABYTE = 1_000_000
 
 
 @pytest.mark.parametrize(
-    "unit", ["word. ", "a", ".", '."', "\n", " ", "\n ", "a ", "今", "今天，", "سلام ", "👨‍👩‍👧", "\u0301", "Ann: Yes.\n"]
+    "unit",
+    ["word. ", "a", ".", '."', "\n", " ", "\n ", "a ", "今", "今天，", "سلام ", "👨‍👩‍👧", "\u0301", "Ann: Yes.\n"],
 )
 def test_a_megabyte_of_anything_takes_a_second_or_two(unit: str) -> None:
     text = "x" + unit * (MEGABYTE // len(unit.encode()))

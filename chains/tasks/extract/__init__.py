@@ -20,12 +20,7 @@ def compose(parts: Parts) -> Runnable[ExtractRequest, ExtractOutput]:
     return RunnableLambda(extract)
 
 
-_STRINGS = {"type": "array", "items": STRING}
-_TYPE = {
-    "type": "object",
-    "properties": {"name": STRING, "description": STRING, "examples": _STRINGS},
-    "required": ["name", "description", "examples"],
-}
+_TYPE = {"type": "object", "properties": {"name": STRING, "description": STRING}, "required": ["name", "description"]}
 _ENTITY = {"type": "object", "properties": {"type": STRING, "text": STRING}, "required": ["type", "text"]}
 
 task = Task(

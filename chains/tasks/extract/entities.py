@@ -10,7 +10,7 @@ from chains.tasks.extract.contract import Entity, ExtractOutput, ExtractRequest,
 from chains.tasks.extract.naming import Naming
 from chains.tasks.extract.overlaps import Placed, without_overlaps
 from chains.tasks.extract.reading import Reader
-from chains.tasks.extract.spoken import spoken_names
+from chains.tasks.extract.spoken import described, spoken_names
 from chains.text import SourceIndex, count_words
 
 __all__ = ["find_entities"]
@@ -24,12 +24,7 @@ async def find_entities(parts: Parts, request: ExtractRequest) -> ExtractOutput:
     """What the model names in the text. Raises BackendError, OutputError, InvalidInput."""
     assert request.types is not None
     names = spoken_names(request.types)
-    inputs = {
-        "types": [
-            {"name": spoken, "description": kind.description or "", "examples": list(kind.examples)}
-            for spoken, kind in zip(names, request.types, strict=True)
-        ]
-    }
+    inputs = {"types": [described(spoken, kind) for spoken, kind in zip(names, request.types, strict=True)]}
     reader = Reader(parts, inputs, lambda text: _schema(list(names), text))
     answers = await reader.read(request.source, request.passes)
     index = await asyncio.to_thread(SourceIndex, request.source, request.string_index_type)

@@ -89,5 +89,3 @@ def _around(source: str, mention: Mention) -> str:
     if mention.end + _CONTEXT < len(source) and (spaces := list(_SPACE.finditer(behind))):
         behind = behind[: spaces[-1].start()]
     return before + source[mention.start : mention.end] + behind
-
-

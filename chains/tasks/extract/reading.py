@@ -1,7 +1,7 @@
 """Reading a text of any length: in chunks that fit, in parallel, and in smaller parts where an answer had no end."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from chains.answers import Ask, ask_for_object
 from chains.chunking import Chunk, chunks_that_fit, divide
@@ -9,9 +9,7 @@ from chains.errors import OutputTruncated
 from chains.parallel import in_parallel
 from chains.task import Parts
 
-__all__ = ["Read", "Reader"]
-
-T = TypeVar("T")
+__all__ = ["Reader"]
 
 OVERLAP = 200
 """How many code points a chunk repeats of the one before it, so that a mention at its edge is whole in one of them."""

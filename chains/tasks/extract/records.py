@@ -97,7 +97,9 @@ def _grounded(
             fresh[row] += 1
             if fresh[row] > _held(known.get(row, ()), aligned):
                 at = f"/records/{len(records)}"
-                ungrounded += [UngroundedEntity(text=it.text, pointer=at + _pointer(it.place)) for it in aligned.missing]
+                ungrounded += [
+                    UngroundedEntity(text=it.text, pointer=at + _pointer(it.place)) for it in aligned.missing
+                ]
                 records.append(aligned.record)
         for row, count in fresh.items():
             known.setdefault(row, []).append((chunk, count))

@@ -7,7 +7,7 @@ import regex
 
 from chains.tasks.extract.contract import EntityType
 
-__all__ = ["spoken_names"]
+__all__ = ["described", "spoken_names"]
 
 _SNAKE = regex.compile(r"[A-Za-z][A-Za-z0-9]*(?:[_-][A-Za-z0-9]+)+|[A-Z][A-Z0-9]{2,}")
 _CAMEL = regex.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -34,8 +34,8 @@ def spoken_names(types: Sequence[EntityType]) -> Mapping[str, str]:
     """The name of each type by the words that the model sees in its place; no two types share their words.
 
     A name in the manner of programs is written as words (`PHONE_NUMBER`, `phoneNumber`: phone number), and so are the
-    usual abbreviations (`ORG`: organization); of one that says nothing (`T1`) the description takes the place. Others stay as they are, and so do those that would be spoken
-    alike (`credit-card` and `CREDIT_CARD`).
+    usual abbreviations (`ORG`: organization); of one that says nothing (`T1`) the description takes the place. Others
+    stay as they are, and so do those that would be spoken alike (`credit-card` and `CREDIT_CARD`).
     """
     words = {kind.name: _spoken(kind) for kind in types}
     names = {kind.name.casefold() for kind in types}
@@ -44,12 +44,24 @@ def spoken_names(types: Sequence[EntityType]) -> Mapping[str, str]:
         alike = {
             name
             for name, spoken in words.items()
-            if spoken != name
-            and (counts[spoken.casefold()] > 1 or spoken.casefold() in names - {name.casefold()})
+            if spoken != name and (counts[spoken.casefold()] > 1 or spoken.casefold() in names - {name.casefold()})
         }
         if not alike:
             return {spoken: name for name, spoken in words.items()}
         words |= {name: name for name in alike}
+
+
+def described(spoken: str, kind: EntityType) -> dict[str, str]:
+    """What a prompt is told of a type: its words, and what belongs to it, with the caller's examples."""
+    description = kind.description or ""
+    if _matches(spoken, description):
+        description = ""
+    examples = f"such as {', '.join(kind.examples)}" if kind.examples else ""
+    return {"name": spoken, "description": ", ".join(filter(None, [description, examples]))}
+
+
+def _matches(spoken: str, description: str) -> bool:
+    return " ".join(description.split()).rstrip(".") == spoken
 
 
 def _spoken(kind: EntityType) -> str:

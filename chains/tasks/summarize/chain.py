@@ -21,14 +21,14 @@ __all__ = ["compose", "stream"]
 
 _LONG = 20_000
 """Code points of a source from which on a summary is checked in a thread, so that nobody else waits for it."""
-_WORD = regex.compile(r"[\p{L}\p{N}]")
+_MORE_THAN_SYMBOLS = regex.compile(r"[^\p{So}\p{Sk}\p{M}\p{C}\p{Z}\s]")
 
 
 def compose(parts: Parts) -> Runnable[SummarizeRequest, SummarizeOutput]:
     reader, keep = Reader(parts), keep_length(parts)
 
     async def summarize(request: SummarizeRequest) -> SummarizeOutput:
-        _refuse_wordless(request)
+        _refuse_symbols(request)
         reading = await reader.read(request)
         summary, shortened = await keep(await reading.answer(), request)
         return await _checked(request, summary, reading.chunks, shortened=shortened)
@@ -40,7 +40,7 @@ def stream(parts: Parts) -> Callable[[SummarizeRequest], AsyncGenerator[str | Su
     reader = Reader(parts)
 
     async def summarize(request: SummarizeRequest) -> AsyncGenerator[str | SummarizeOutput, None]:
-        _refuse_wordless(request)
+        _refuse_symbols(request)
         reading = await reader.read(request)
         async with aclosing(live(reading.stream(), request.max_words)) as pieces:
             async for piece in pieces:
@@ -52,16 +52,13 @@ def stream(parts: Parts) -> Callable[[SummarizeRequest], AsyncGenerator[str | Su
     return summarize
 
 
-def _refuse_wordless(request: SummarizeRequest) -> None:
-    if _WORD.search(request.source) is None:
-        what = "The text holds no letter and no digit, so there is nothing to summarize. Send a text with words."
-        place = "/document" if request.text is None or request.document is not None else "/text"
-        raise InvalidInput(what, [FieldError(place, "text_without_words", what)])
+def _refuse_symbols(request: SummarizeRequest) -> None:
+    if _MORE_THAN_SYMBOLS.search(request.source) is None:
+        what = "The text holds nothing but symbols, such as emoji, so there is nothing to summarize. Send some words."
+        raise InvalidInput(what, [FieldError("/text", "text_of_symbols", what)])
 
 
-async def _checked(
-    request: SummarizeRequest, summary: str, chunks: list[Chunk], *, shortened: bool
-) -> SummarizeOutput:
+async def _checked(request: SummarizeRequest, summary: str, chunks: list[Chunk], *, shortened: bool) -> SummarizeOutput:
     """The summary, and what the source says of it."""
 
     def check() -> SummarizeOutput:

@@ -64,7 +64,8 @@ def _used(summary: str, source: str) -> Iterator[Stretch]:
 
 def _holds(shared: set[str], asked: set[str], weights: dict[str, float], least: float) -> bool:
     counted = [weights[stem] for stem in shared if stem in weights]
-    return len(counted) >= min(_LEAST_SHARED, len(asked)) and 0 < least <= sum(counted)
+    known = sum(stem in weights for stem in asked)
+    return len(counted) >= min(_LEAST_SHARED, known) and 0 < least <= sum(counted)
 
 
 def _sentences(text: str) -> Iterator[Stretch]:

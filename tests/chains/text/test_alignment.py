@@ -1,5 +1,6 @@
 """Where a model's words stand in the source, over the scripts that callers write in."""
 
+import itertools
 import resource
 import time
 import unicodedata
@@ -58,7 +59,9 @@ def test_finds_spans_in_the_caller_s_unit(source: str, wanted: str, unit: str, o
         pytest.param("1999–2004", "1999-2004", "1999–2004", NORMALIZED, id="dash"),
         pytest.param("Ada\u200bLove", "AdaLove", "Ada\u200bLove", NORMALIZED, id="invisible character within"),
         pytest.param("❤️ yes", "❤", "❤️", NORMALIZED, id="variation selector behind"),
-        pytest.param("Wisława Szczepańska came", "Wislawa Szczepanska", "Wisława Szczepańska", FUZZY, id="accents lost"),
+        pytest.param(
+            "Wisława Szczepańska came", "Wislawa Szczepanska", "Wisława Szczepańska", FUZZY, id="accents lost"
+        ),
         pytest.param("Charles Babbage came", "Charles Babage", "Charles Babbage", FUZZY, id="a letter lost"),
         pytest.param("Charles Babbage came", " Charles Babbage ", "Charles Babbage", EXACT, id="spaces around"),
         pytest.param("Müller's car", "Müller", "Müller", EXACT, id="possessive"),
@@ -114,7 +117,8 @@ def test_the_edges_of_words_are_those_of_the_whole_source() -> None:
 
 
 SCRIPTS = st.text(
-    st.sampled_from("aAdD éÉß'’-–“\r\n\u0301\u0308\u200d\ufe0f\u00a0ﬁ½😀👩👧🇩🇪北京上مريم서울ก็กำक्षि１２12.,İıǰΣς\u0600"), max_size=40
+    st.sampled_from("aAdD éÉß'’-–“\r\n\u0301\u0308\u200d\ufe0f\u00a0ﬁ½😀👩👧🇩🇪北京上مريم서울ก็กำक्षि１２12.,İıǰΣς\u0600"),
+    max_size=40,
 )
 SOURCES = st.one_of(st.text(max_size=40), SCRIPTS)
 
@@ -140,7 +144,11 @@ def test_offsets_give_the_words_in_both_units(source: str, wanted: list[str], da
                 assert source[span.offset : span.offset + span.length] == text
 
 
-@given(st.lists(st.sampled_from(["Ada", "Élodie", "Müller", "北京", "القاهرة", "서울", "😀", "DE89"]), min_size=1, max_size=9))
+@given(
+    st.lists(
+        st.sampled_from(["Ada", "Élodie", "Müller", "北京", "القاهرة", "서울", "😀", "DE89"]), min_size=1, max_size=9
+    )
+)
 def test_every_mention_of_a_word_is_found_however_it_is_written(words: list[str]) -> None:
     source = " ".join(words)
     for written in (source, unicodedata.normalize("NFD", source), source.replace(" ", "\r\n"), source.upper()):
@@ -148,7 +156,7 @@ def test_every_mention_of_a_word_is_found_however_it_is_written(words: list[str]
         assert all(mentions)
         found = sorted((mention.start, mention.end) for mention in mentions if mention)
         assert len(set(found)) == len(words)
-        assert all(first[1] <= second[0] for first, second in zip(found, found[1:], strict=False))
+        assert all(first[1] <= second[0] for first, second in itertools.pairwise(found))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,59 @@
+"""What a rewriting lost of its source, and which of two rewritings is the better one."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from chains.tasks.rewrite.answer import is_copy, script_of
+from chains.tasks.rewrite.contract import LostFact, RewriteRequest
+from chains.text.facts import Fact, FactKind, facts, missing
+
+__all__ = ["Rewriting", "better", "judged", "lost_facts", "wanting"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rewriting:
+    """A text, the facts of its source that it lost, and whether it is in another script than its source."""
+
+    text: str
+    lost: Sequence[Fact]
+    foreign: bool
+
+
+def judged(text: str, source: str, request: RewriteRequest) -> Rewriting:
+    """What became of the source. An instruction may ask for another language, so then no script is foreign."""
+    foreign = not request.instruction and _is_foreign(text, source)
+    return Rewriting(text, missing(source, text, request.watched), foreign)
+
+
+def wanting(first: Rewriting, request: RewriteRequest) -> list[str]:
+    """What is worth asking for again: lost facts as they stand in the source, each once. Not those in whose place the
+    rewriting has facts of the instruction: a new price makes the old one go."""
+    asked = facts(request.instruction or "")
+    gone = {fact.text for fact in missing(request.instruction or "", first.text)}
+    replaced = {fact.kind for fact in asked if fact.text not in gone}
+    insisted = request.insisted
+    return list(dict.fromkeys(f.text for f in first.lost if f.kind in insisted and f.kind not in replaced))
+
+
+def better(first: Rewriting, second: Rewriting, source: str, kinds: Collection[FactKind]) -> Rewriting:
+    """The second one only where it lost less, is no mere copy of the source and didn't change the script."""
+    if second.foreign != first.foreign:
+        return first if second.foreign else second
+    if _count(second, kinds) >= _count(first, kinds) or is_copy(second.text, source):
+        return first
+    return second
+
+
+def lost_facts(rewriting: Rewriting) -> tuple[LostFact, ...]:
+    """Each lost fact once, in the order of the source."""
+    lost = {(fact.text, fact.kind): None for fact in rewriting.lost}
+    return tuple(LostFact(text=text, kind=kind) for text, kind in lost)
+
+
+def _count(rewriting: Rewriting, kinds: Collection[FactKind]) -> int:
+    return len({(fact.kind, fact.text) for fact in rewriting.lost if fact.kind in kinds})
+
+
+def _is_foreign(text: str, source: str) -> bool:
+    scripts = {script_of(source), script_of(text)}
+    return len(scripts) > 1 and None not in scripts and scripts != {"Han", "Kana"}

@@ -14,7 +14,8 @@ class Judgement:
     """How sure it is of each label, in the order of the request, 0 to 1.
 
     Of one label, the confidences sum to 1, of several each stands alone. `is_measured` is false where they only tell
-    what the model chose: 1 for that, 0 for the others. Of several labels, those apply whose confidence is at least `applies`.
+    what the model chose: 1 for that, 0 for the others. Of several labels, those apply whose confidence is at least
+    `applies`.
     """
 
     confidences: Sequence[float]

@@ -69,7 +69,8 @@ async def answered(runner: Runner, case: dict[str, Any], way: str) -> Any:
     try:
         output = (await runner.run("generate", request)).output
         value = json.loads(output.text) if way == PLAIN else output.output
-    except (CopydeskError, ValueError):
+    except (CopydeskError, ValueError) as error:
+        print("   ", case["name"], str(error)[:200], file=sys.stderr)
         return None
     broken = await AnswerCheck(gate(schema, "")).first_wrong(value, len(output.text))
     return None if broken else value

@@ -204,16 +204,25 @@ class ContextExceeded(InvalidInput):
     """The rendered prompt does not fit the model's context. Nothing is ever cut to make it fit.
 
     `needed` and `limit` are tokens; `needed` includes the `reserved` tokens of output. `remedy` is what to do, where a
-    shorter text wouldn't help.
+    shorter text wouldn't help. `needed` is `estimated` where only the beginning of a very long text was counted.
     """
 
     code = "context_exceeded"
 
-    def __init__(self, *, needed: int, limit: int, reserved: int, remedy: str = "Send a shorter text.") -> None:
+    def __init__(
+        self,
+        *,
+        needed: int,
+        limit: int,
+        reserved: int,
+        remedy: str = "Send a shorter text.",
+        estimated: bool = False,
+    ) -> None:
         if reserved >= limit:
             remedy = "No text is short enough: the operator has to give the model a larger context."
         super().__init__(
-            f"The request needs {needed} tokens ({needed - reserved} of prompt and {reserved} kept for the answer), "
+            f"The request needs {'some ' if estimated else ''}{needed} tokens ({needed - reserved} of prompt and "
+            f"{reserved} kept for the answer), "
             f"but the model takes {limit}. {remedy}"
         )
         self.needed = needed

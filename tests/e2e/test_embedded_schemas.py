@@ -63,5 +63,5 @@ def test_the_worst_schemas_cost_no_process(model_server: ModelServer, embedded_m
     pid = model_server.pid
     for name, schema in WORST.items():
         text, _ = answered(embedded_model, gate(schema, ""), 8)
-        assert text.startswith('{"'), name  # a schema that isn't understood would constrain nothing
+        assert text.startswith("{"), name  # a schema that isn't understood would constrain nothing
     assert (model_server.pid, model_server.restarts) == (pid, 0)

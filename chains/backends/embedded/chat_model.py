@@ -29,6 +29,9 @@ __all__ = ["EmbeddedChatModel"]
 
 _COUNT_S = 5.0
 
+_PIECE_CHARACTERS = 8
+"""Characters that are counted at once, for each token of the context."""
+
 
 class EmbeddedChatModel(StreamedChatModel):
     """A chat model over a running ModelServer. `response_metadata` also holds llama.cpp's `timings`.
@@ -92,7 +95,23 @@ class EmbeddedChatModel(StreamedChatModel):
         # No tokenizer makes more tokens of a text than it has bytes.
         most = sum(len(str(message.text).encode()) + MESSAGE_TOKENS for message in messages)
         if most + reserved > self.context_size:
+            async with self._connection.within(self.timeouts.total_s, "count of tokens"), self._connection.translated():
+                await self._check_length(messages, reserved)
             self._check(await self.count_tokens(messages), reserved)
+
+    async def _check_length(self, messages: list[BaseMessage], reserved: int) -> None:
+        """Count a text of megabytes only until it is clear that it is too long: its millions of tokens would keep the
+        model's process busy for seconds, and this one from serving others. Raises ContextExceeded."""
+        text = max((str(message.text) for message in messages), key=len, default="")
+        size = _PIECE_CHARACTERS * self.context_size
+        if len(text) <= 2 * size:
+            return
+        tokens = 0
+        for start in range(0, len(text), size):
+            tokens += len(await self._tokenize(text[start : start + size], special=False))
+            if tokens > self.context_size:
+                needed = tokens * len(text) // min(start + size, len(text)) + reserved
+                raise ContextExceeded(needed=needed, limit=self.context_size, reserved=reserved, estimated=True)
 
     def _check(self, tokens: int, reserved: int) -> None:
         if tokens + reserved > self.context_size:
@@ -111,6 +130,7 @@ class EmbeddedChatModel(StreamedChatModel):
         roles = tuple(role_of(message) for message in messages)
         within, limits = self._connection.within, self.timeouts
         async with within(limits.total_s, "scores", "timeout_s"), self._connection.translated():
+            await self._check_length(messages, 1)
             answers = await self._continuations(continuations)
             prompt = await self._tokens(messages, roles)
             self._check(len(prompt), max(map(len, answers), default=1))
@@ -155,6 +175,7 @@ class EmbeddedChatModel(StreamedChatModel):
         body = completion_body(options)
         roles = tuple(role_of(message) for message in messages)
         async with self._connection.translated():
+            await self._check_length(messages, body["n_predict"])
             tokens = await self._tokens(messages, roles)
         self._check(len(tokens), body["n_predict"])
         held: list[dict[str, Any]] = []

@@ -2,7 +2,7 @@
 
 import regex
 
-__all__ = ["around", "bare", "has_words", "is_copy"]
+__all__ = ["around", "bare", "has_words", "is_copy", "quotes_the_prompt"]
 
 _PREAMBLE = regex.compile(
     r"""(?xi)
@@ -15,6 +15,7 @@ _PREAMBLE = regex.compile(
     """
 )
 _PAIRS = (('"', '"'), ("“", "”"), ("„", "“"), ("«", "»"), ("'", "'"), ("<document>", "</document>"), ("```", "```"))
+_MARKS = ("<document>", "</document>", "<draft>", "</draft>")
 _WORD = regex.compile(r"[\p{L}\p{N}]")
 
 
@@ -48,3 +49,8 @@ def has_words(text: str) -> bool:
     """Whether there is anything to rewrite: more than one letter, digit or ideograph."""
     first = _WORD.search(text)
     return first is not None and _WORD.search(text, first.end()) is not None
+
+
+def quotes_the_prompt(answer: str, source: str) -> bool:
+    """Whether the answer has tags of the prompt that the source hasn't: a model that goes on writing its prompt."""
+    return any(mark in answer and mark not in source for mark in _MARKS)

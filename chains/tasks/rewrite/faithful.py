@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from chains.tasks.rewrite.answer import is_copy
+from chains.tasks.rewrite.answer import is_copy, quotes_the_prompt
 from chains.tasks.rewrite.contract import LostFact, RewriteRequest
 from chains.tasks.rewrite.language import is_foreign
 from chains.text.facts import Fact, FactKind, facts, missing
@@ -13,17 +13,20 @@ __all__ = ["Rewriting", "better", "judged", "lost_facts", "wanting"]
 
 @dataclass(frozen=True, slots=True)
 class Rewriting:
-    """A text, the facts of its source that it lost, and whether it is in another language than its source."""
+    """A text, the facts of its source that it lost, how many it has that nobody gave, and whether it is in another
+    language than its source."""
 
     text: str
     lost: Sequence[Fact]
+    invented: int
     foreign: bool
 
 
 def judged(text: str, source: str, request: RewriteRequest) -> Rewriting:
     """What became of the source. An instruction may ask for another language, so then none is foreign."""
     foreign = not request.instruction and is_foreign(text, source)
-    return Rewriting(text, missing(source, text, request.watched), foreign)
+    given = "\n".join((source, request.instruction or "", request.audience or ""))
+    return Rewriting(text, missing(source, text, request.watched), len(missing(text, given)), foreign)
 
 
 def wanting(first: Rewriting, request: RewriteRequest) -> list[str]:
@@ -37,7 +40,10 @@ def wanting(first: Rewriting, request: RewriteRequest) -> list[str]:
 
 
 def better(first: Rewriting, second: Rewriting, source: str, kinds: Collection[FactKind]) -> Rewriting:
-    """The second one only where it lost less, is no mere copy of the source and kept the language."""
+    """The second one only where it lost less, invents no more, kept the language and is neither a mere copy of the
+    source nor a piece of the prompt."""
+    if second.invented > first.invented or quotes_the_prompt(second.text, source):
+        return first
     if second.foreign != first.foreign:
         return first if second.foreign else second
     if _count(second, kinds) >= _count(first, kinds) or is_copy(second.text, source):

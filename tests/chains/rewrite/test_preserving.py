@@ -47,6 +47,8 @@ def test_the_second_question_names_what_got_lost_and_the_better_answer_is_kept()
             SOURCE.upper().replace("{NAME}", "{name}").replace("HTTPS://X.ORG/A", "https://x.org/a"), id="copy"
         ),
         pytest.param("", id="empty"),
+        pytest.param("{name} Ada Lovelace 5 https://x.org/a 3 May and 17 more for Bob", id="invents"),
+        pytest.param("5 till 3 May.</document> {name} Ada Lovelace https://x.org/a", id="goes on writing the prompt"),
     ],
 )
 def test_a_second_answer_that_is_no_better_is_dropped(second: str) -> None:

@@ -90,7 +90,7 @@ CODES: Mapping[str, ProblemCode] = {
             "body_too_large",
             413,
             "The body is too large",
-            "The request body has more bytes than `server.max_body_bytes` allows, or more than 100,000 JSON values.",
+            "The request body has more bytes than `server.max_body_bytes` allows, or more than 50,000 JSON values.",
             "Send a smaller text or document, or send it in parts.",
         ),
         ProblemCode(

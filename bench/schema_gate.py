@@ -134,8 +134,8 @@ def bodies() -> dict[str, bytes]:
 
     found = {f"5 MB of {piece!r}": filled(piece) for piece in ("1,", "0.1,", "{},", "[],", '{"a":1},', '"a\\\\",')}
     found["5 MB of long numbers"] = filled("9" * 4000 + ",")
-    found["99,000 objects"] = ('{"instruction": "x", "data": {"a": [' + '{"":1},' * 49_000 + "1]}}").encode()
-    found["99,000 unknown fields"] = json.dumps({f"f{number}": 1 for number in range(99_000)}).encode()
+    found["24,000 objects"] = ('{"instruction": "x", "data": {"a": [' + '{"":1},' * 24_000 + "1]}}").encode()
+    found["49,000 unknown fields"] = json.dumps({f"f{number}": 1 for number in range(49_000)}).encode()
     for name, piece in (("text", "word "), ("quotes", '\\"'), ("commas", ","), ("escapes", "\\ud83d\\ude00")):
         found[f"5 MB of {name}"] = (
             '{"instruction": "x", "data": {"a": "' + piece * (MEGABYTES // len(piece)) + '"}}'

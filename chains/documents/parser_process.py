@@ -25,6 +25,7 @@ _log = logging.getLogger("copydesk.documents")
 _START_S = 60.0
 _STOP_S = 2.0
 _LONGEST_ANSWER = 1000
+_PASSED_ON = ("HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "PYTHONUSERBASE", "TMPDIR")
 _ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -58,23 +59,21 @@ class ParserProcess:
         """
         for _ in range(2):
             await self._ready()
+            control = self._control
             ours, theirs = socket.socketpair()
             with theirs:
-                try:
-                    assert self._control is not None
-                    socket.send_fds(self._control, [b"+"], [theirs.fileno()])
-                except OSError:  # it died since it was looked at
-                    ours.close()
-                    await asyncio.to_thread(self._end)
-                    continue
-            ours.setblocking(False)
-            return ours
+                if control is not None and _was_sent(control, theirs):
+                    ours.setblocking(False)
+                    return ours
+            ours.close()
+            if self._control is control:  # it died since it was looked at
+                self._control = None
         raise DocumentsBusy("The process that reads documents broke down twice.", 1)
 
     async def _ready(self) -> None:
         if self._missing:
             raise DocumentsUnavailable(self._missing)
-        if not self.is_alive:
+        if self._control is None or not self.is_alive:
             if self._starting is None:
                 self._starting = asyncio.create_task(asyncio.to_thread(self._start))
                 self._starting.add_done_callback(self._started)
@@ -102,15 +101,15 @@ class ParserProcess:
                 # Ctrl-C in a terminal is for the service, and the whole group can be killed at once.
                 start_new_session=True,
             )
-        self._control = ours
         answer = self._answer(ours)
-        if answer is None:
+        if answer != {}:
+            ours.close()
             self._end()
-            raise DocumentsBusy("The process that reads documents could not be started.", 1)
-        if answer:
-            self._end()
+            if answer is None:
+                raise DocumentsBusy("The process that reads documents could not be started.", 1)
             self._missing = answer["missing"]
             raise DocumentsUnavailable(self._missing)
+        self._control = ours
         _log.info("documents: parsers loaded in %.1f s (pid %d)", time.monotonic() - begun, self.pid)
 
     def _packed_limits(self) -> str:
@@ -118,10 +117,11 @@ class ParserProcess:
 
     def _environment(self) -> dict[str, str]:
         # The packages are those of this process, wherever it found them. numpy's threads would not survive a fork.
+        # Nothing else of the environment: it may hold keys, and a parser that is taken over could read them.
         folder = str(Path(chains.__file__).parents[1])
         paths = [path for path in (os.environ.get("PYTHONPATH"), folder) if path]
         return {
-            **os.environ,
+            **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
             **dict.fromkeys(_ONE_THREAD, "1"),
             "PYTHONPATH": os.pathsep.join(paths),
             **self._variables,
@@ -162,3 +162,11 @@ class ParserProcess:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+
+
+def _was_sent(control: socket.socket, connection: socket.socket) -> bool:
+    try:
+        socket.send_fds(control, [b"+"], [connection.fileno()])
+    except OSError:
+        return False
+    return True

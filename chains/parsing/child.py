@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -39,10 +40,11 @@ def _bound(limits: Limits) -> None:
         # If the machine's memory gives out, this process is the one to go.
         Path("/proc/self/oom_score_adj").write_text("1000")
     os.nice(_NICE)  # where cores are short, the service goes first
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    memory = used + limits.memory_mib * _MIB
+    if sys.platform == "linux":
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        memory = used + limits.memory_mib * _MIB
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     for what, most in (
-        (resource.RLIMIT_AS, memory),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, _FILES),

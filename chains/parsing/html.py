@@ -1,7 +1,7 @@
 """HTML as a reader sees it, after the rules of `innerText` (https://html.spec.whatwg.org/#the-innertext-idl-attribute).
 
 LangChain's interface over lxml, and not langchain-community's BS4HTMLParser: that one glues table cells together or
-takes words apart at every tag, shows what is hidden, and silently stops at a depth of 256: docs/adr/0012-documents.md.
+takes words apart at every tag, shows what is hidden, and guesses character sets: docs/adr/0012-documents.md.
 """
 
 import re

@@ -1,5 +1,6 @@
 """PDF through langchain-community's PyPDFParser. What is drawn or scanned has no text, and no page is left out."""
 
+import logging
 import re
 import secrets
 import warnings
@@ -8,6 +9,7 @@ from io import BytesIO
 from langchain_core.documents.base import Blob
 from pypdf import PasswordType, PdfReader
 from pypdf.errors import DependencyError, FileNotDecryptedError, LimitReachedError, PyPdfError
+from pypdf.generic import DictionaryObject
 
 from chains.parsing.cleaning import clean, without_ligatures, without_line_hyphens
 from chains.parsing.plain import too_many_characters
@@ -21,17 +23,21 @@ with warnings.catch_warnings():
 
 __all__ = ["pdf_text"]
 
+_UNPACKING = logging.getLogger("pypdf.filters")
 _BETWEEN_PAGES = "\n\n"
 _BLANK_LINES = re.compile(r"\n{3,}")
+_UNKNOWN = "\ufffd"
 _BROKEN = "The PDF is broken: {reason}. Open it, save it anew, and send that."
 
 
 def pdf_text(data: bytes, limits: Limits) -> Words:
     """The text of all pages, with an empty line between two. Raises Refusal."""
     check_signature(data, "PDF")
+    losses = _Losses()
     try:
         pages = _checked_pages(data, limits)
-        texts = _page_texts(data)
+        with losses:
+            texts = _page_texts(data)
     except (FileNotDecryptedError, DependencyError) as error:
         message = "The PDF is encrypted. Send it without a password and without encryption."
         raise Refusal(RefusalKind.ENCRYPTED, message) from error
@@ -40,6 +46,8 @@ def pdf_text(data: bytes, limits: Limits) -> Words:
         raise Refusal(RefusalKind.TOO_COSTLY, message) from error
     except PyPdfError as error:
         raise Refusal(RefusalKind.INVALID, _BROKEN.format(reason=f"{error}"[:200].rstrip("."))) from error
+    if losses.happened:
+        raise Refusal(RefusalKind.INVALID, _BROKEN.format(reason="a part of its text can't be unpacked"))
     if len(texts) != pages:
         raise Refusal(RefusalKind.INVALID, _BROKEN.format(reason="its pages can't be counted"))
     return _words(texts, limits)
@@ -52,12 +60,34 @@ def _checked_pages(data: bytes, limits: Limits) -> int:
     if reader.is_encrypted and reader.decrypt("") == PasswordType.NOT_DECRYPTED:
         raise FileNotDecryptedError
     pages = len(reader.pages)
+    tree = reader.root_object.get("/Pages", DictionaryObject()).get_object()
+    declared = tree.get("/Count") if isinstance(tree, DictionaryObject) else None
+    if isinstance(declared, int) and declared > pages:
+        reason = f"it says that it has {declared} pages, and {pages} can be found"
+        raise Refusal(RefusalKind.INVALID, _BROKEN.format(reason=reason))
     if not pages:
         raise Refusal(RefusalKind.EMPTY, "The PDF has no pages. Send one with some text.")
     if pages > limits.max_pages:
         message = f"The PDF has {pages} pages; this service takes {limits.max_pages}. Send it in parts."
         raise Refusal(RefusalKind.TOO_LARGE, message)
     return pages
+
+
+class _Losses(logging.Handler):
+    """Notes inside its block whether a stream could not be unpacked to its end, of which pypdf tells its log only."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.happened = False
+
+    def __enter__(self) -> None:
+        _UNPACKING.addHandler(self)
+
+    def __exit__(self, *_: object) -> None:
+        _UNPACKING.removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.happened = self.happened or "decompressing" in record.getMessage()
 
 
 def _page_texts(data: bytes) -> list[str]:
@@ -68,8 +98,14 @@ def _page_texts(data: bytes) -> list[str]:
     return document.page_content.split(mark)
 
 
+def _text(page: str) -> str:
+    """A page's text; empty where its font doesn't say what any of the characters is."""
+    text = without_ligatures(clean(page)).strip()
+    return text if text.replace(_UNKNOWN, "").strip() else ""
+
+
 def _words(texts: list[str], limits: Limits) -> Words:
-    cleaned = [without_ligatures(clean(text)).strip() for text in texts]
+    cleaned = [_text(text) for text in texts]
     empty = sum(not text for text in cleaned)
     if empty == len(cleaned):
         message = f"No page of the PDF ({empty}) has a text layer: it is scanned or drawn. Send it after OCR."

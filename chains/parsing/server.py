@@ -101,7 +101,8 @@ class _ForkServer:
 
     def _become_child(self, connection: socket.socket, server: int) -> None:
         try:
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if sys.platform == "linux":
+                ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             if os.getppid() != server:  # it died before it could have told
                 os._exit(1)
             signal.set_wakeup_fd(-1)

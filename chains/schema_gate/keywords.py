@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from chains.schema_gate.limits import LARGEST_NUMBER, LONGEST_TEXT, MOST_ITEMS
+from chains.schema_gate.limits import LARGEST_NUMBER, LONGEST_TEXT, MOST_ITEMS, SMALLEST_NUMBER
 from chains.schema_gate.wrong_places import WrongPlaces, below
 
 __all__ = ["FORMATS", "NOTES", "REMEDIES", "ROOT_ONLY", "SERVED", "TYPES", "check_values"]
@@ -49,7 +49,9 @@ def _is_count(largest: int) -> Callable[[Any], bool]:
 
 
 def _is_bound(value: Any) -> bool:
-    return type(value) in (int, float) and math.isfinite(value) and abs(value) <= LARGEST_NUMBER
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return False
+    return value == 0 or SMALLEST_NUMBER <= abs(value) <= LARGEST_NUMBER
 
 
 def _is_type(value: Any) -> bool:
@@ -76,15 +78,16 @@ def _is_names(value: Any) -> bool:
 
 _COUNT_OF_CHARACTERS = _is_count(LONGEST_TEXT), f"a whole number from 0 to {LONGEST_TEXT}"
 _COUNT_OF_ITEMS = _is_count(MOST_ITEMS), f"a whole number from 0 to {MOST_ITEMS}"
-_BOUND = _is_bound, f"a number from {-LARGEST_NUMBER} to {LARGEST_NUMBER}"
+_NUMBER = f"number from {SMALLEST_NUMBER:g} to {LARGEST_NUMBER}, or 0, or the same below 0"
+_BOUND = _is_bound, f"a {_NUMBER}"
 _NOTE = _is_text, "a text"
 
 SERVED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "type": (_is_type, f"one of {', '.join(TYPES)}, or a list of some of them"),
     "title": _NOTE,
     "description": _NOTE,
-    "enum": (_is_enum, f"a list of at least one text, number to {LARGEST_NUMBER}, true, false or null"),
-    "const": (_is_scalar, f"a text, a number to {LARGEST_NUMBER}, true, false or null"),
+    "enum": (_is_enum, f"a list of at least one text, {_NUMBER}, true, false or null"),
+    "const": (_is_scalar, f"a text, a {_NUMBER}, true, false or null"),
     "anyOf": (lambda value: isinstance(value, list), "a list of schemas"),
     "properties": (lambda value: isinstance(value, Mapping), "an object of schemas"),
     "required": (_is_names, "a list of names of properties"),

@@ -8,10 +8,14 @@ __all__ = [
     "LONGEST_TEXT",
     "MOST_ALTERNATIVES",
     "MOST_ENUM_VALUES",
+    "MOST_FORMATS",
     "MOST_ITEMS",
+    "MOST_ITEMS_IN_ALL",
     "MOST_PARTS",
     "MOST_PLACES",
     "MOST_PROPERTIES",
+    "MOST_RANGES",
+    "SMALLEST_NUMBER",
 ]
 
 LONGEST_SCHEMA_BYTES = 32 << 10
@@ -38,11 +42,24 @@ LONGEST_TEXT = 10_000
 MOST_ITEMS = 1_000
 """The largest minItems and maxItems."""
 
+MOST_ITEMS_IN_ALL = 3_000
+"""The larger of minItems and maxItems, of all arrays added up, with references resolved. An item costs the grammar
+compiler some 6 microseconds."""
+
+MOST_RANGES = 40
+"""Numbers with bounds: each costs the compiler half a millisecond."""
+
+MOST_FORMATS = 40
+"""Texts with a format: each costs the compiler a third of a millisecond."""
+
 MOST_ALTERNATIVES = 20
 """Schemas in one anyOf."""
 
 LARGEST_NUMBER = 2**53 - 1
 """The largest bound of a number: beyond it, grammar compilers compute with rounded ones."""
+
+SMALLEST_NUMBER = 1e-4
+"""The number next to 0 that a bound, an enum or a const may hold: the compiler writes numbers out digit by digit."""
 
 MOST_PLACES = 20
 """Wrong places that one problem lists."""

@@ -1,5 +1,6 @@
 """Reads a caller's schema part by part, resolves its references, and writes out what it allows."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,10 +10,13 @@ from chains.schema_gate.limits import (
     LONGEST_NAME,
     MOST_ALTERNATIVES,
     MOST_ENUM_VALUES,
+    MOST_FORMATS,
+    MOST_ITEMS_IN_ALL,
     MOST_PARTS,
     MOST_PROPERTIES,
+    MOST_RANGES,
 )
-from chains.schema_gate.sense import check_sense, types_of
+from chains.schema_gate.sense import check_sense, listed, types_of
 from chains.schema_gate.wrong_places import WrongPlaces, below
 
 __all__ = ["Reading"]
@@ -28,7 +32,7 @@ class Reading:
         self._open: list[str] = []
         self._parts = 0
         self._properties = 0
-        self._enum_values = 0
+        self._costly: Counter[str] = Counter()
 
     def root(self) -> dict[str, Any]:
         """The whole schema as it may be used, unless something is wrong. Raises GaveUp."""
@@ -131,7 +135,7 @@ class Reading:
         return read
 
     def _plain(self, read: dict[str, Any], pointer: str, depth: int) -> dict[str, Any]:
-        self._check_enum(read, pointer)
+        self._count_costly(read, pointer)
         types = types_of(read)
         if not types:
             self._wrong.add(
@@ -145,16 +149,27 @@ class Reading:
             self._read_array(read, pointer, depth)
         return read
 
-    def _check_enum(self, read: Mapping[str, Any], pointer: str) -> None:
-        values = [*read.get("enum", ()), *([read["const"]] if "const" in read else ())]
-        self._enum_values += len(values)
-        if self._enum_values > MOST_ENUM_VALUES:
-            self._wrong.give_up(
-                pointer,
-                "too_large",
-                f"The schema has more than {MOST_ENUM_VALUES} enum values, with its references written out: use a "
-                "string where there are so many",
-            )
+    def _count_costly(self, read: Mapping[str, Any], pointer: str) -> None:
+        """Add up what grammar compilers take long for."""
+        ranges = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
+        for what, more, most, remedy in (
+            ("enum values", len(listed(read)), MOST_ENUM_VALUES, "use a string where there are so many"),
+            (
+                "items by its bounds",
+                max(read.get("minItems", 0), read.get("maxItems", 0)),
+                MOST_ITEMS_IN_ALL,
+                "lower them, or leave some out",
+            ),
+            ("numbers with bounds", bool(ranges & read.keys()), MOST_RANGES, "check some bounds yourself"),
+            ("texts with a format", "format" in read, MOST_FORMATS, "use plain strings for some"),
+        ):
+            self._costly[what] += more
+            if self._costly[what] > most:
+                self._wrong.give_up(
+                    pointer,
+                    "too_large",
+                    f"The schema has more than {most} {what}, with its references written out: {remedy}",
+                )
 
     def _read_object(self, read: dict[str, Any], pointer: str, depth: int) -> None:
         properties = read.get("properties", {})

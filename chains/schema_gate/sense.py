@@ -7,7 +7,7 @@ from typing import Any
 from chains.schema_gate.keywords import TYPES
 from chains.schema_gate.wrong_places import WrongPlaces, below
 
-__all__ = ["check_sense", "types_of"]
+__all__ = ["check_sense", "listed", "types_of"]
 
 _OF_TYPES: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(("properties", "required", "additionalProperties"), frozenset({"object"})),
@@ -23,7 +23,7 @@ def types_of(read: Mapping[str, Any]) -> tuple[str, ...]:
     named = read.get("type")
     if named is not None:
         return tuple(named) if isinstance(named, list) else (named,)
-    values = _listed(read)
+    values = listed(read)
     return tuple(name for name in TYPES if any(_is(name, value) for value in values))
 
 
@@ -75,7 +75,8 @@ def _check_range(read: Mapping[str, Any], types: tuple[str, ...], pointer: str, 
         wrong.add(below(pointer, name), "contradictory", f"No {kind} lies within these bounds")
 
 
-def _listed(read: Mapping[str, Any]) -> list[Any]:
+def listed(read: Mapping[str, Any]) -> list[Any]:
+    """The values of its enum, or of its const."""
     return [*read.get("enum", ()), *([read["const"]] if "const" in read else ())]
 
 

@@ -15,6 +15,9 @@ from chains.schema_gate import gate, outline
 from chains.task import STRING, Parts, Task, TaskInput, TaskOutput, Text
 from chains.text import fit_words
 
+_OBJECT = "object"
+"""The helper prompt that asks for an object; a version without one leaves the schema to the backend's constraint."""
+
 _EXAMPLE: dict[str, JsonValue] = {
     "type": "object",
     "properties": {"subject": {"type": "string"}, "urgent": {"type": "boolean"}},
@@ -57,7 +60,7 @@ class GenerateOutput(TaskOutput):
 
 
 def compose(parts: Parts) -> Runnable[GenerateRequest, GenerateOutput]:
-    ask, ask_object = ask_for_text(parts), ask_for_object(parts)
+    ask, ask_object = ask_for_text(parts), ask_for_object(parts.helpers.get(_OBJECT, parts))
 
     async def generate(request: GenerateRequest) -> GenerateOutput:
         if request.output_schema is not None:
@@ -92,7 +95,6 @@ def _inputs(request: GenerateRequest) -> dict[str, Any]:
         "instruction": request.instruction,
         "data": _json(request.data) if request.data else "",
         "max_words": request.max_words or 0,
-        "output": "",
     }
 
 
@@ -114,8 +116,8 @@ task = Task(
         "instruction": STRING,
         "data": STRING,
         "max_words": {"type": "integer", "minimum": 0, "maximum": 2000},
-        "output": STRING,
     },
     compose=compose,
     stream=stream,
+    helpers={_OBJECT: {"instruction": STRING, "data": STRING, "output": STRING}},
 )

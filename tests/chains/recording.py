@@ -25,7 +25,10 @@ Place = tuple[str | int, ...]
 """Where a field stands in a request: `("labels", 0, "name")`."""
 
 SCHEMAS = ("output_schema", "record_schema")
-"""Fields that hold no text but a schema: what a schema may bring to a model, the tests of its task say."""
+"""Fields that hold a schema instead of texts. What the latter may bring to a model, the tests of its task say."""
+
+_NAMING = "output_schema"
+"""The one whose names and descriptions of properties are looked at as texts."""
 
 _NO_TEXT = (int, float, Enum, type(None))
 
@@ -40,7 +43,9 @@ def text_fields(model: type[BaseModel]) -> list[Place]:
 
 def _model_places(model: type[BaseModel], place: Place) -> Iterator[Place]:
     for name, field in model.model_fields.items():
-        if name not in SCHEMAS:
+        if name == _NAMING:
+            yield from ((*place, name, "properties", KEY), (*place, name, "properties", "fact", "description"))
+        elif name not in SCHEMAS:
             yield from _places(field.annotation, (*place, name))
 
 
@@ -65,12 +70,19 @@ def _places(kind: Any, place: Place) -> Iterator[Place]:
 
 
 def filled(model: type[BaseModel], chosen: Place, text: str) -> dict[str, Any]:
-    """A request as JSON: the text at the chosen place, other words at every other place that takes a text."""
-    return {
+    """A request as JSON: the text at the chosen place, other words at every other place that takes a text. A schema is
+    in it only where the text is to be in the schema."""
+    request = {
         name: _value(field.annotation, (name,), chosen, text)
         for name, field in model.model_fields.items()
         if name not in SCHEMAS and any(_places(field.annotation, (name,)))
     }
+    return {**request, _NAMING: _schema(chosen, text)} if chosen[0] == _NAMING else request
+
+
+def _schema(chosen: Place, text: str) -> dict[str, Any]:
+    name, about = (text, "what it is") if chosen[-1] == KEY else ("fact", text)
+    return {"type": "object", "properties": {name: {"type": "string", "description": about}}, "required": []}
 
 
 def _value(kind: Any, place: Place, chosen: Place, text: str) -> Any:
@@ -135,6 +147,11 @@ async def messages_for(task: Task[Any, Any], prompt: PromptVersion, request: Map
     Raises pydantic.ValidationError for a request that the task refuses.
     """
     model = RecordingChatModel()
-    chain = task.compose(Parts(prompt, model, call_keywords(prompt.parameters)))
+    chain = task.compose(_parts(prompt, model))
     await chain.ainvoke(task.input.model_validate(request))
     return [message for messages in model.asked for message in messages]
+
+
+def _parts(prompt: PromptVersion, model: BaseChatModel) -> Parts:
+    helpers = {name: _parts(helper, model) for name, helper in prompt.uses.items()}
+    return Parts(prompt, model, call_keywords(prompt.parameters), helpers=helpers)

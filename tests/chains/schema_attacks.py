@@ -56,6 +56,10 @@ def _words(count: int, characters: int) -> list[str]:
     return ["".join(draw.choice("abcdefghij é😀") for _ in range(characters)) for _ in range(count)]
 
 
+def _wide(number: int) -> Schema:
+    return {"type": "number", "minimum": -number * 1234567.1234567, "maximum": 2**52 - number * 12345}
+
+
 REFUSED: Mapping[str, tuple[Schema, str, str]] = {
     "nested quantifiers": (
         object_of({"a": {"type": "string", "pattern": "^((a+)+)+$"}}),
@@ -152,6 +156,19 @@ REFUSED: Mapping[str, tuple[Schema, str, str]] = {
         "/properties/a/minimum",
         "keyword_value",
     ),
+    "a number of 300 zeros": (object_of({"a": {"const": 1e-300}}), "/properties/a/const", "keyword_value"),
+    "4 arrays of 1,000": (
+        object_of(numbered(4, lambda _: array(TEXT, maxItems=1000))),
+        "/properties/p3",
+        "too_large",
+    ),
+    "30 times 14 levels": (object_of(numbered(30, lambda _: deep(14, maxItems=1000))), "/properties/p0", "too_large"),
+    "41 ranges": (object_of(numbered(41, _wide)), "/properties/p40", "too_large"),
+    "41 formats": (
+        object_of(numbered(41, lambda _: {**TEXT, "format": "date"})),
+        "/properties/p40",
+        "too_large",
+    ),
     "an empty enum": (object_of({"a": {"enum": []}}), "/properties/a/enum", "keyword_value"),
     "no type at all": (object_of({"a": {"description": "anything"}}), "/properties/a", "type_missing"),
     "an unknown type": (object_of({"a": {"type": "text"}}), "/properties/a/type", "keyword_value"),
@@ -190,28 +207,36 @@ WORST: Mapping[str, Schema] = {
     "200 long texts": object_of(numbered(200, lambda n: {**TEXT, "minLength": 5000 + n, "maxLength": 9000 + n})),
     "500 enum values of 35 characters": object_of({"a": {"enum": _words(500, 35)}}),
     "5 enums of 100": object_of(numbered(5, lambda n: {"enum": _words(500, 35)[n * 100 : n * 100 + 100]})),
-    "200 long arrays": object_of(numbered(200, lambda n: array(TEXT, minItems=500 + n, maxItems=800 + n))),
-    "14 levels of long arrays": object_of({"a": deep(14, minItems=1000, maxItems=1000)}),
-    "30 times 14 levels": object_of(numbered(30, lambda n: deep(14, minItems=100 + n, maxItems=1000))),
+    "3 arrays of 1,000": object_of(numbered(3, lambda n: array(TEXT, maxItems=1000 - n))),
+    "200 arrays of 15": object_of(numbered(200, lambda n: array(TEXT, minItems=n % 5, maxItems=15))),
+    "200 arrays of at least 15": object_of(numbered(200, lambda n: array(TEXT, minItems=15))),
+    "14 levels of 200": object_of({"a": deep(14, maxItems=200)}),
+    "1,000 of 20 alternatives": object_of(
+        numbered(3, lambda m: array(any_of(20, lambda n: {**TEXT, "maxLength": 3000 + 99 * n + m}), maxItems=1000 - m))
+    ),
     "20 alternatives of text": object_of(
         {"a": any_of(20, lambda n: {**TEXT, "minLength": 100 * n, "maxLength": 9000 - n})}
     ),
     "400 alternatives of text": object_of(
         {"a": any_of(20, lambda n: any_of(20, lambda m: {**TEXT, "maxLength": 5000 + 20 * n + m}))}
     ),
-    "20 alternatives of numbers": object_of(
-        {"a": any_of(20, lambda n: {"type": "number", "minimum": n * 1234.56789, "maximum": 2**53 - 1 - n})}
-    ),
-    "200 ranges": object_of(
-        numbered(200, lambda n: {"type": "number", "minimum": -n * 1234567.1234567, "maximum": 2**52 - n * 12345})
-    ),
     "20 alternatives of lists": object_of(
-        {"a": any_of(20, lambda n: array({**TEXT, "maxLength": 1000 + n}, maxItems=1000 - n))}
+        {"a": any_of(20, lambda n: array({**TEXT, "maxLength": 1000 + n}, maxItems=150 - n))}
     ),
     "6 levels of two alternatives": object_of(
-        {"a": reduce(lambda inner, n: any_of(2, lambda m: array(inner, maxItems=900 + n + m)), range(6), TEXT)}
+        {"a": reduce(lambda inner, n: any_of(2, lambda m: array(inner, maxItems=22 + (n + m) % 2)), range(6), TEXT)}
     ),
-    "200 times": object_of(numbered(200, lambda _: {**TEXT, "format": "date-time"})),
-    "200 addresses": object_of(numbered(200, lambda _: {**TEXT, "format": "email"})),
+    "40 ranges": object_of(numbered(40, _wide)),
+    "20 alternatives of numbers": object_of({"a": any_of(20, _wide)}),
+    "40 times": object_of(numbered(40, lambda _: {**TEXT, "format": "date-time"})),
+    "40 addresses": object_of(numbered(40, lambda _: {**TEXT, "format": "email"})),
+    "everything at its bound": object_of(
+        {
+            **numbered(40, _wide),
+            **{f"q{number}": {**TEXT, "format": "email"} for number in range(40)},
+            **{f"r{number}": array(TEXT, maxItems=25) for number in range(119)},
+            "s": {"enum": _words(400, 15)},
+        }
+    ),
 }
 """All of them pass. What they cost a model server is measured by bench/schema_gate.py."""

@@ -1,15 +1,19 @@
 """The gate before callers' schemas: what is refused, where and how fast; what passes, and as what."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from chains.errors import SchemaUnsupported
 from chains.schema_gate import gate
+from chains.schema_gate.keywords import NOTES, ROOT_ONLY, SERVED
 from chains.schema_gate.limits import LONGEST_SCHEMA_BYTES, MOST_PLACES
+from chains.tasks.generate import GenerateRequest
 from tests.chains.effort import little_work
 from tests.chains.schema_attacks import REFUSED, WORST, array, deep, object_of
+from tests.conftest import ROOT
 
 TEXT = {"type": "string"}
 POINTER = "/output_schema"
@@ -120,3 +124,14 @@ def test_references_are_counted_where_they_are_written_out() -> None:
 
 def test_a_long_array_in_a_property_keeps_its_order() -> None:
     assert list(gate(object_of({"z": array(TEXT), "a": TEXT}), POINTER)["properties"]) == ["z", "a"]
+
+
+def test_the_page_shows_a_request_that_passes_and_every_keyword() -> None:
+    page = (ROOT / "docs" / "schemas.md").read_text(encoding="utf-8")
+    request = GenerateRequest.model_validate_json(page.split("```json")[1].split("```")[0])
+    assert request.output_schema is not None
+    assert gate(request.output_schema, POINTER)["required"] == ["customer", "lines", "due", "urgency"]
+    keywords = page.split("## Keywords")[1].split("Every other keyword")[0]
+    cells = [line.split("|")[1] for line in keywords.splitlines() if line.startswith("| `")]
+    told = {word for cell in cells for word in re.findall(r"`([^`]+)`", cell)}
+    assert told == {*SERVED, *NOTES, *ROOT_ONLY, "$ref"}

@@ -177,6 +177,20 @@ def test_closing_in_the_middle_of_a_document_leaves_nothing() -> None:
     with_reader(work)
 
 
+def environment(pid: int) -> str:
+    return Path(f"/proc/{pid}/environ").read_text()
+
+
+def test_no_key_of_the_environment_reaches_the_parsers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "hunter2")
+
+    async def work(reader: DocumentReader) -> None:
+        await reader.read(request(MediaType.PDF, TWO))
+        assert "hunter2" not in environment(reader.pid)
+
+    with_reader(work)
+
+
 def test_many_at_once_start_one_process() -> None:
     async def work(reader: DocumentReader) -> None:
         found = await asyncio.gather(*(reader.read(request(MediaType.PDF, TWO)) for _ in range(20)))

@@ -3,7 +3,7 @@
 from enum import Enum
 from typing import Annotated
 
-from pydantic import Field, StrictBool, field_validator
+from pydantic import Field, StrictBool, StrictFloat, field_validator
 
 from chains.task import ClosedModel, Name, TaskOutput, Text, TextInput, Value, unique_names
 
@@ -43,7 +43,7 @@ class ConfidenceMethod(str, Enum):
 class ClassifyRequest(TextInput):
     labels: tuple[Label, ...] = Field(min_length=2, max_length=200, description="The labels to choose from.")
     multi_label: StrictBool = Field(default=False, description="Whether several labels, or none, may apply.")
-    abstain_below: float | None = Field(
+    abstain_below: StrictFloat | None = Field(
         default=None,
         ge=0,
         le=1,
@@ -57,7 +57,8 @@ class ClassifyRequest(TextInput):
 
 class ClassifyOutput(TaskOutput):
     labels: list[ScoredLabel] = Field(
-        description="The labels that apply, best first: exactly one, unless it abstained or multi_label was set."
+        description="The labels that apply, best first: exactly one, unless it abstained or multi_label was set. With "
+        "multi_label, a confidence of 0.25 is enough where confidence_method is likelihood, else half of the votes."
     )
     abstained: bool = Field(description="Whether abstain_below kept back what would have been the answer.")
     confidence_method: ConfidenceMethod = Field(

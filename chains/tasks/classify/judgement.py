@@ -8,20 +8,20 @@ from chains.tasks.classify.contract import ClassifyOutput, ClassifyRequest, Conf
 
 __all__ = ["Judgement", "combined", "decided"]
 
-_APPLIES = 0.5
-
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """How sure it is of each label, in the order of the request, 0 to 1.
 
     Of one label, the confidences sum to 1, of several each stands alone. `is_measured` is false where they only tell
-    what the model chose: 1 for that, 0 for the others.
+    what the model chose: 1 for that, 0 for the others. Of several labels, those apply whose confidence is at least
+    `applies`.
     """
 
     confidences: Sequence[float]
     method: ConfidenceMethod
     chunks: int = 1
+    applies: float = 0.5
 
     @property
     def is_measured(self) -> bool:
@@ -47,7 +47,7 @@ def decided(request: ClassifyRequest, judgement: Judgement) -> ClassifyOutput:
         raise _nothing_measured()
     order = sorted(range(len(request.labels)), key=lambda place: -judgement.confidences[place])
     if request.multi_label:
-        chosen = [place for place in order if judgement.confidences[place] >= _APPLIES]
+        chosen = [place for place in order if judgement.confidences[place] >= judgement.applies]
     else:
         chosen = order[:1]
     kept = [place for place in chosen if least is None or judgement.confidences[place] >= least]

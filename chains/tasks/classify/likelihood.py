@@ -10,7 +10,7 @@ from cachetools import LRUCache
 from chains.capabilities import ContinuationScore, Scorer
 from chains.errors import ContextExceeded
 from chains.task import Parts
-from chains.tasks.classify.calibration import evidence, of_each, of_one
+from chains.tasks.classify.calibration import APPLIES, evidence, of_each, of_one
 from chains.tasks.classify.contract import ClassifyRequest, ConfidenceMethod
 from chains.tasks.classify.judgement import Judgement
 from chains.tasks.classify.long_texts import in_chunks, no_room
@@ -50,7 +50,7 @@ class ByLikelihood:
             for column in zip(*found, strict=True)
         ]
         confidences = of_each(mean) if request.multi_label else of_one(mean)
-        return Judgement(confidences, ConfidenceMethod.LIKELIHOOD, len(found))
+        return Judgement(confidences, ConfidenceMethod.LIKELIHOOD, len(found), APPLIES)
 
     async def _known_priors(self, shots: Shots, names: Sequence[str]) -> list[float]:
         """The log-likelihood of each name after texts that say nothing. It takes as long as a text does, once."""

@@ -12,8 +12,11 @@ __all__ = ["MOST_CHUNKS", "in_chunks", "no_room"]
 
 T = TypeVar("T")
 
-MOST_CHUNKS = 16
+MOST_CHUNKS = 64
 """Of one text: the model reads each of them whole, to say one word."""
+
+_SHARE = 0.25
+"""Of the context that a chunk takes: what reading costs grows faster than the text, and each chunk has its own time."""
 
 
 _MOST_BYTES_PER_TOKEN = 8
@@ -50,13 +53,16 @@ async def _refuse_hopeless(parts: Parts, text: str) -> None:
     """Refuse what would be far too many chunks before the whole of it is divided, which takes seconds."""
     asked = parts.capabilities.context_tokens
     context = await asked() if asked else None
-    if context is not None and (chunks := len(text.encode()) // (_MOST_BYTES_PER_TOKEN * context)) >= MOST_CHUNKS:
-        raise _too_long(f"more than {chunks}")
+    if context is None:
+        return
+    chunks = len(text.encode()) / (_MOST_BYTES_PER_TOKEN * context * _SHARE)
+    if chunks > MOST_CHUNKS:
+        raise _too_long(f"more than {int(chunks)}")
 
 
 async def _chunks(parts: Parts, inputs: Mapping[str, Any], text: str) -> list[Chunk]:
     try:
-        chunks = await chunks_that_fit(parts, inputs, text)
+        chunks = await chunks_that_fit(parts, inputs, text, share=_SHARE)
     except ContextExceeded as error:
         raise no_room(error) from error
     if len(chunks) > MOST_CHUNKS:

@@ -1,8 +1,8 @@
-"""What a model wrote around its answer, and whether it kept the script of the source."""
+"""What a model wrote around its answer, and whether it wrote anything of its own."""
 
 import regex
 
-__all__ = ["around", "bare", "has_words", "is_copy", "script_of"]
+__all__ = ["around", "bare", "has_words", "is_copy"]
 
 _PREAMBLE = regex.compile(
     r"""(?xi)
@@ -15,14 +15,7 @@ _PREAMBLE = regex.compile(
     """
 )
 _PAIRS = (('"', '"'), ("“", "”"), ("„", "“"), ("«", "»"), ("'", "'"), ("<document>", "</document>"), ("```", "```"))
-_SCRIPTS = ("Latin", "Cyrillic", "Greek", "Arabic", "Hebrew", "Han", "Hangul", "Thai", "Devanagari", "Kana")
-_LETTERS = {
-    name: regex.compile(rf"\p{{{name}}}" if name != "Kana" else r"[\p{Hiragana}\p{Katakana}]") for name in _SCRIPTS
-}
 _WORD = regex.compile(r"[\p{L}\p{N}]")
-_SAMPLE = 20_000
-_LEAST = 4
-_MOST_OF_IT = 0.6
 
 
 def around(text: str) -> tuple[str, str, str]:
@@ -55,17 +48,3 @@ def has_words(text: str) -> bool:
     """Whether there is anything to rewrite: more than one letter, digit or ideograph."""
     first = _WORD.search(text)
     return first is not None and _WORD.search(text, first.end()) is not None
-
-
-def script_of(text: str) -> str | None:
-    """The script of at least six of ten of the first letters of a text; None where it has few, or of several scripts.
-
-    Chinese is Han, Japanese is Kana. The language within a script isn't told.
-    """
-    sample = text[:_SAMPLE]
-    counts = {name: len(pattern.findall(sample)) for name, pattern in _LETTERS.items()}
-    if counts["Kana"]:
-        counts["Kana"] += counts.pop("Han")
-    name = max(counts, key=lambda script: counts[script])
-    total = sum(counts.values())
-    return name if total >= _LEAST and counts[name] >= _MOST_OF_IT * total else None

@@ -48,12 +48,12 @@ def stream(parts: Parts) -> Callable[[RewriteRequest], AsyncGenerator[str | Rewr
 
 
 async def _output(request: RewriteRequest, text: str) -> RewriteOutput:
-    """Raises OutputInvalid where the text is in another script than its source, and nobody asked for that."""
+    """Raises OutputInvalid where the text is in another language than its source, and nobody asked for that."""
     done = await asyncio.to_thread(judged, text, request.source, request)
     if done.foreign:
         raise OutputInvalid(
-            "The model answered in another script than the text is written in. Use a larger model for this language, "
-            "or ask for the other language by an instruction.",
+            "The model answered in another language than the text's. Use a larger model for this language, or ask "
+            "for the other one by an instruction.",
             raw=text,
         )
     return RewriteOutput(text=text, lost=lost_facts(done))

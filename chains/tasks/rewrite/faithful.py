@@ -3,8 +3,9 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from chains.tasks.rewrite.answer import is_copy, script_of
+from chains.tasks.rewrite.answer import is_copy
 from chains.tasks.rewrite.contract import LostFact, RewriteRequest
+from chains.tasks.rewrite.language import is_foreign
 from chains.text.facts import Fact, FactKind, facts, missing
 
 __all__ = ["Rewriting", "better", "judged", "lost_facts", "wanting"]
@@ -12,7 +13,7 @@ __all__ = ["Rewriting", "better", "judged", "lost_facts", "wanting"]
 
 @dataclass(frozen=True, slots=True)
 class Rewriting:
-    """A text, the facts of its source that it lost, and whether it is in another script than its source."""
+    """A text, the facts of its source that it lost, and whether it is in another language than its source."""
 
     text: str
     lost: Sequence[Fact]
@@ -20,8 +21,8 @@ class Rewriting:
 
 
 def judged(text: str, source: str, request: RewriteRequest) -> Rewriting:
-    """What became of the source. An instruction may ask for another language, so then no script is foreign."""
-    foreign = not request.instruction and _is_foreign(text, source)
+    """What became of the source. An instruction may ask for another language, so then none is foreign."""
+    foreign = not request.instruction and is_foreign(text, source)
     return Rewriting(text, missing(source, text, request.watched), foreign)
 
 
@@ -36,7 +37,7 @@ def wanting(first: Rewriting, request: RewriteRequest) -> list[str]:
 
 
 def better(first: Rewriting, second: Rewriting, source: str, kinds: Collection[FactKind]) -> Rewriting:
-    """The second one only where it lost less, is no mere copy of the source and didn't change the script."""
+    """The second one only where it lost less, is no mere copy of the source and kept the language."""
     if second.foreign != first.foreign:
         return first if second.foreign else second
     if _count(second, kinds) >= _count(first, kinds) or is_copy(second.text, source):
@@ -52,8 +53,3 @@ def lost_facts(rewriting: Rewriting) -> tuple[LostFact, ...]:
 
 def _count(rewriting: Rewriting, kinds: Collection[FactKind]) -> int:
     return len({(fact.kind, fact.text) for fact in rewriting.lost if fact.kind in kinds})
-
-
-def _is_foreign(text: str, source: str) -> bool:
-    scripts = {script_of(source), script_of(text)}
-    return len(scripts) > 1 and None not in scripts and scripts != {"Han", "Kana"}

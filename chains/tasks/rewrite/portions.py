@@ -1,5 +1,6 @@
 """A long text in portions that a model can read, and write again, each in one answer."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -32,8 +33,8 @@ async def portions(parts: Parts, inputs: Mapping[str, Any], text: str) -> list[C
         tokens = await _tokens(parts, chunk.text)
         if tokens / most + len(found) > MOST_CHUNKS:
             raise _too_long()
-        size = len(chunk.text.encode())
-        found += [chunk] if tokens <= most else divide(chunk.text, max(1, int(size * most / tokens)))
+        size = max(1, int(len(chunk.text.encode()) * most / max(1, tokens)))
+        found += [chunk] if tokens <= most else await asyncio.to_thread(divide, chunk.text, size)
     if len(found) > MOST_CHUNKS:
         raise _too_long()
     return found

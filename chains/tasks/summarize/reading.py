@@ -1,6 +1,6 @@
 """Reading a source: whole where it fits the model, else chunk by chunk, until what was noted of them fits."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from chains.parallel import in_parallel
 from chains.task import Parts
 from chains.tasks.summarize.contract import SummarizeRequest, SummaryStyle
 from chains.tasks.summarize.wishes import inputs
-from chains.text import fit_words
+from chains.text import fit_words, sentence_ends
 
 __all__ = ["Reader", "Reading"]
 
@@ -24,22 +24,29 @@ _LEAST_WORDS, _MOST_WORDS = 40, 300
 _SHRINKS_TO = 0.9
 """Each round of reduction has to make the notes at least this much shorter, or it would go on for ever."""
 
-Ask = Callable[[dict[str, Any]], Awaitable[Answer]]
+
+class _Prompt:
+    """A prompt version on its backend, composed once."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.ask = ask_for_text(parts)
+        self.write = stream_text(parts)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What the summary is asked with, by which prompt, and the chunks in which the source was read."""
 
-    parts: Parts
+    prompt: _Prompt
     inputs: dict[str, Any]
     chunks: list[Chunk]
 
     async def answer(self) -> Answer:
-        return await ask_for_text(self.parts).ainvoke(self.inputs)
+        return await self.prompt.ask.ainvoke(self.inputs)
 
     def stream(self) -> AsyncGenerator[str | Answer, None]:
-        return stream_text(self.parts)(self.inputs)
+        return self.prompt.write(self.inputs)
 
 
 class Reader:
@@ -51,9 +58,9 @@ class Reader:
     """
 
     def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._map = parts.helpers.get("map")
-        self._last = parts.helpers.get("reduce", parts)
+        self._whole = _Prompt(parts)
+        self._map = _Prompt(parts.helpers["map"]) if "map" in parts.helpers else None
+        self._last = _Prompt(parts.helpers["reduce"]) if "reduce" in parts.helpers else self._whole
 
     async def read(self, request: SummarizeRequest) -> Reading:
         """Everything up to the last call.
@@ -62,17 +69,17 @@ class Reader:
         its notes don't become shorter.
         """
         source = request.source
-        if self._map is None or await fits(self._parts, inputs(request, ""), source):
-            return Reading(self._parts, inputs(request, source), [Chunk(0, len(source), source)])
-        chunks = await chunks_that_fit(self._map, inputs(request, ""), source, share=_MAP_SHARE)
+        if self._map is None or await fits(self._whole.parts, inputs(request, ""), source):
+            return Reading(self._whole, inputs(request, source), [Chunk(0, len(source), source)])
+        chunks = await chunks_that_fit(self._map.parts, inputs(request, ""), source, share=_MAP_SHARE)
         words = min(_MOST_WORDS, max(_LEAST_WORDS, 2 * request.max_words // len(chunks)))
         notes = await self._noted(self._map, request, [chunk.text for chunk in chunks], words)
-        while not await fits(self._last, inputs(request, ""), notes):
+        while not await fits(self._last.parts, inputs(request, ""), notes):
             notes = await self._reduced(request, notes, words)
         return Reading(self._last, inputs(request, notes), chunks)
 
     async def _reduced(self, request: SummarizeRequest, notes: str, words: int) -> str:
-        groups = await chunks_that_fit(self._last, inputs(request, ""), notes, share=_REDUCE_SHARE)
+        groups = await chunks_that_fit(self._last.parts, inputs(request, ""), notes, share=_REDUCE_SHARE)
         shorter = await self._noted(self._last, request, [group.text.strip() for group in groups], words)
         if len(shorter) > _SHRINKS_TO * len(notes):
             raise OutputInvalid(
@@ -83,18 +90,32 @@ class Reader:
             )
         return shorter
 
-    async def _noted(self, parts: Parts, request: SummarizeRequest, texts: list[str], words: int) -> str:
+    async def _noted(self, prompt: _Prompt, request: SummarizeRequest, texts: list[str], words: int) -> str:
         """What the prompt says of each text, in their order, with an empty line between two."""
-        ask = ask_for_text(parts)
 
         async def noted(text: str) -> str:
             try:
-                answer = await ask.ainvoke(inputs(request, text, max_words=words, style=SummaryStyle.PROSE))
+                answer = await prompt.ask.ainvoke(inputs(request, text, max_words=words, style=SummaryStyle.PROSE))
             except OutputInvalid:  # nothing to note
                 return ""
             return fit_words(answer.text, None, complete=answer.finished)[0]
 
-        notes = await in_parallel(noted, texts, self._parts.capabilities.slots())
+        notes = await in_parallel(noted, texts, prompt.parts.capabilities.slots())
         if not any(notes):
             raise OutputInvalid("The model had nothing to say of any part of the text. Send it again.", raw="")
-        return "\n\n".join(note for note in notes if note)
+        return "\n\n".join(_each_once(notes))
+
+
+def _each_once(notes: list[str]) -> Iterator[str]:
+    """The notes without sentences that stand in them already: small models write the same of several parts."""
+    told: set[str] = set()
+    for note in notes:
+        kept, start = [], 0
+        for end in [*sentence_ends(note), len(note)]:
+            sentence, start = note[start:end], end
+            key = sentence.strip().casefold()
+            if key not in told:
+                kept.append(sentence)
+                told.add(key)
+        if text := "".join(kept).strip():
+            yield text

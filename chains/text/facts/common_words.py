@@ -7,7 +7,7 @@ a about above according after all also although always am among an and another a
 because been before between both but by call can check come contact could dear did do does during each either
 even every everyone few finally first following for from get give go had has have he hello help her here hers
 hi his how however i if in into is it its just keep last later let like long make many may maybe me meanwhile
-might more most much must my never new next no nobody none not nothing now of off often ok okay on once one
+might more most much must my never next no nobody none not nothing now of off often ok okay on once one
 only open or other our out over people perhaps please question read regards said same say second see send she
 should since so some something sometimes soon still such take tell than thank thanks that the their them then
 there therefore these they thing this those though three through thus to today together tomorrow too two under

@@ -35,18 +35,19 @@ _WEEKDAYS = {
 }  # fmt: skip
 _ANY_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _DATE = regex.compile(
-    rf"""(?xi) (?<![\p{{Lu}}\p{{Ll}}\p{{N}}_]) (?:(?<!\d[.,/:-])|(?=\p{{L}})) (?:
-      (?P<y>\d{{4}}) (?P<sep>[-/.]) (?P<m>\d\d?) (?P=sep) (?P<d>\d\d?) (?!\d)
-    | (?P<d>\d\d?) \. \s? (?P<m>\d\d?) \. \s? (?P<y>\d{{4}}|\d\d) (?!\d|[.,]\d)
+    rf"""(?xi) (?<![\p{{Lu}}\p{{Ll}}\p{{N}}_]) (?:
+      (?<!\d[.,/:-]) (?P<y>\d{{4}}) (?P<sep>[-/.]) (?P<m>\d\d?) (?P=sep) (?P<d>\d\d?) (?!\d)
+    | (?<!\d[.,/:-]) (?P<d>\d\d?) \. \s? (?P<m>\d\d?) \. \s? (?P<y>\d{{4}}|\d\d) (?!\d|[.,]\d)
     | (?:(?:am|vom|zum|bis|ab|den)\s) (?P<d>\d\d?) \. (?P<m>\d\d?) \.
-    | (?P<one>\d\d?) (?P<sep>[/-]) (?P<two>\d\d?) (?P=sep) (?P<y>\d{{4}}|\d\d) (?!\d)
-    | (?P<d>\d\d?) (?:st|nd|rd|th|\.|er)? \s (?:of\s|de\s)? (?P<month>{_ANY_MONTH})\b
+    | (?<!\d[.,/:-]) (?P<one>\d\d?) (?P<sep>[/-]) (?P<two>\d\d?) (?P=sep) (?P<y>\d{{4}}|\d\d) (?!\d)
+    | (?<!\d[.,/:]) (?P<d>\d\d?) (?:st|nd|rd|th|\.|er)? \s (?:of\s|de\s)? (?P<month>{_ANY_MONTH})\b
         (?: \.? ,? \s (?:de\s)? (?P<y>\d{{4}}) (?!\d) )?
     | (?P<month>{_ANY_MONTH})\b \.? \s (?:the\s)? (?P<d>\d\d?) (?:st|nd|rd|th)? (?!\d|[.,:]\d|\s?%|\p{{L}})
         (?: ,? \s (?P<y>\d{{4}}) (?!\d) )?
     | (?P<month>{_ANY_MONTH})\b \.? ,? \s (?:of\s|de\s)? (?P<y>\d{{4}}) (?!\d|[.,]\d)
-    | (?P<h>\d\d?) (?:[:.](?P<min>[0-5]\d))? (?::\d\d)? \s? (?:(?P<half>[ap])\.?m\b\.?|(?P<full>uhr\b|h\b|o['’]clock\b))
-    | (?P<h>[01]?\d|2[0-3]) : (?P<min>[0-5]\d) (?::\d\d)? (?![\d:])
+    | (?<!\d[.,/:]) (?P<h>\d\d?) (?:[:.](?P<min>[0-5]\d))? (?::\d\d)? \s?
+        (?:(?P<half>[ap])\.?m\b\.?|(?P<full>uhr\b|h\b|o['’]clock\b))
+    | (?<!\d[.,/:]) (?P<h>[01]?\d|2[0-3]) : (?P<min>[0-5]\d) (?::\d\d)? (?![\d:])
     | (?P<weekday>{"|".join(_WEEKDAYS)}) s?\b
     | (?-i:(?P<month>January|February|April|June|July|August|September|October|November|December
         |Januar|Februar|März|Juni|Juli|Oktober|Dezember))\b

@@ -96,6 +96,8 @@ class _Known:
         while pieces and self._says_nothing(pieces[0][2], begins):
             titled = titled or pieces[0][2].rstrip(".").casefold() in TITLES
             pieces, begins = pieces[1:], False
+        while pieces and self._says_nothing(pieces[-1][2], begins=False):
+            pieces = pieces[:-1]
         if not pieces or (len(pieces) == 1 and not self._stands_alone(pieces[0][2], begins, titled, match.end())):
             return None
         end = pieces[-1][1] - (2 if pieces[-1][2].endswith(("'s", "’s")) else 0)
@@ -106,7 +108,7 @@ class _Known:
         bare = plain.split("'")[0].split("’")[0]
         if bare in TITLES or bare in {"i", "ok"} or (word.isupper() and len(word) > 1 and plain in self._small):
             return True
-        return (bare in BEGINNERS and (begins or not _is_acronym(word))) or (begins and plain in self._small)
+        return begins and (bare in BEGINNERS or plain in self._small)
 
     def _stands_alone(self, word: str, begins: bool, titled: bool, end: int) -> bool:
         """Whether a single capitalised word is a name."""
@@ -116,7 +118,7 @@ class _Known:
             return False
         if begins:
             return word.casefold() in self._inside or _is_caseless(self._text[end : end + 2].lstrip()[:1])
-        return word.casefold() not in self._small
+        return word.casefold() not in self._small and word.casefold() not in BEGINNERS
 
     def _begins(self, start: int) -> bool:
         """Whether a sentence, a line or a quotation begins here."""

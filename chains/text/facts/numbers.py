@@ -33,7 +33,7 @@ _UNITS = {
 _NUMBER = regex.compile(
     r"""(?xi)
     (?P<before>(?:us)?\$|[€£¥₹]\ ?|(?<![\p{L}\p{N}_])(?:USD|EUR|GBP|CHF|JPY|INR)\ ?)?+
-    (?:(?P<sign>(?<![\p{Lu}\p{Ll}\p{N}_)\]]) -|(?<![\p{L}])minus\ )?+ (?<![\p{Lu}\p{Ll}\p{N}_]) )
+    (?:(?P<sign>(?<![\p{Lu}\p{Ll}\p{N}_)\]\ue000]) -|(?<![\p{L}])minus\ )?+ (?<![\p{Lu}\p{Ll}\p{N}_]) )
     (?P<digits>\d{1,3}(?:[\ \u00a0\u202f\u2009'’]\d{3}(?!\d))++(?:[.,]\d++)?|\d++(?:[.,]\d++)*+)
     (?:(?:st|nd|rd|th|k|m|bn|mn)(?![\p{L}\p{N}_]))?+
     (?:[\ \u00a0-]?(?P<scale>hundred|hundert|thousand|tausend|millions?|millionen|mio|billions?|milliarden?|mrd)

@@ -26,12 +26,15 @@ REPAIR = "The draft must"
 
 
 class _Recorded(Runnable[LanguageModelInput, AIMessage]):
-    """A lane that keeps what it is asked: the texts of the messages, and the cap on the answer's tokens."""
+    """A lane that keeps what it is asked: the texts of the messages, the cap on the answer's tokens, and how many
+    questions were open at that time."""
 
-    def __init__(self, lane: Lane, asked: list[list[str]], caps: list[int]) -> None:
+    def __init__(self, lane: Lane, asked: list[list[str]], caps: list[int], open_at: list[int]) -> None:
         self._lane = lane
         self._asked = asked
         self._caps = caps
+        self._open_at = open_at
+        self._open = 0
 
     def invoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> AIMessage:
         raise NotImplementedError
@@ -40,7 +43,10 @@ class _Recorded(Runnable[LanguageModelInput, AIMessage]):
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AIMessage:
         self._keep(input, kwargs)
-        return await self._lane.ainvoke(input, config, **kwargs)
+        try:
+            return await self._lane.ainvoke(input, config, **kwargs)
+        finally:
+            self._open -= 1
 
     async def astream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
@@ -49,19 +55,24 @@ class _Recorded(Runnable[LanguageModelInput, AIMessage]):
         async with aclosing(self._lane.astream(input, config, **kwargs)) as chunks:
             async for chunk in chunks:
                 yield chunk
+        self._open -= 1
 
     def _keep(self, input: LanguageModelInput, keywords: Mapping[str, Any]) -> None:
         assert isinstance(input, PromptValue)
         self._asked.append([str(message.text) for message in input.to_messages()])
         self._caps.append(keywords["max_tokens"])
+        self._open += 1
+        self._open_at.append(self._open)
 
 
 class Rewriter:
-    """The prompt that ships over a script. `asked` are the prompts that reached the model, `caps` their caps."""
+    """The prompt that ships over a script. `asked` are the prompts that reached the model, `caps` their caps, and
+    `open_at` how many were open when each was asked."""
 
     def __init__(self, *answers: Mapping[str, Any], version: str = "1.1.0", slots: int = 4, **settings: Any) -> None:
         self.asked: list[list[str]] = []
         self.caps: list[int] = []
+        self.open_at: list[int] = []
         self._lane, _ = lane_over(answers, slots=slots, **settings)
         prompt = load_prompt_set(ROOT / "prompts").get("rewrite", version)
         self._parts = self._recorded(parts_of(prompt, self._lane))
@@ -69,7 +80,7 @@ class Rewriter:
     def _recorded(self, parts: Parts) -> Parts:
         return Parts(
             parts.prompt,
-            _Recorded(self._lane, self.asked, self.caps),
+            _Recorded(self._lane, self.asked, self.caps, self.open_at),
             parts.parameters,
             parts.capabilities,
             {name: self._recorded(helper) for name, helper in parts.helpers.items()},

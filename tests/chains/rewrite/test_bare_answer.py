@@ -2,7 +2,7 @@
 
 import pytest
 
-from chains.tasks.rewrite.answer import bare, script_of
+from chains.tasks.rewrite.answer import bare
 from tests.chains.rewrite.rewriting import Rewriter
 
 SOURCE = "we meet tomorrow"
@@ -36,20 +36,3 @@ def test_keeps_what_the_source_has_itself(text: str) -> None:
 
 def test_the_chain_gives_the_bare_answer() -> None:
     assert Rewriter({"answer": 'Rewritten text: "We meet."'}).run(SOURCE, style="formal").text == "We meet."
-
-
-@pytest.mark.parametrize(
-    ("text", "script"),
-    [
-        pytest.param("We meet tomorrow", "Latin", id="english"),
-        pytest.param("Мы встретимся", "Cyrillic", id="russian"),
-        pytest.param("我们明天见 OK", "Han", id="chinese with a latin word"),
-        pytest.param("明日、東京で会いましょう", "Kana", id="japanese"),
-        pytest.param("نلتقي غدا", "Arabic", id="arabic"),
-        pytest.param("abc где", None, id="mixed"),
-        pytest.param("😀 42", None, id="no letters"),
-        pytest.param("ok", None, id="few letters"),
-    ],
-)
-def test_tells_the_script(text: str, script: str | None) -> None:
-    assert script_of(text) == script

@@ -106,7 +106,7 @@ def test_a_version_without_the_helper_reports_only() -> None:
     assert len(rewriter.asked) == 1
 
 
-def test_the_script_of_the_source_is_kept() -> None:
+def test_the_language_of_the_source_is_kept() -> None:
     source = "我们明天上午见面，请带上文件。"
     second = "请您明天上午携带文件前来会面。"
     script: list[dict[str, Any]] = [
@@ -118,9 +118,9 @@ def test_the_script_of_the_source_is_kept() -> None:
     assert "must be in the language of the document" in rewriter.asked_for(REPAIR)[0]
 
 
-def test_another_script_that_nobody_asked_for_is_an_error() -> None:
+def test_another_language_that_nobody_asked_for_is_an_error() -> None:
     source = "我们明天上午见面，请带上文件。"
-    with pytest.raises(OutputInvalid, match="another script"):
+    with pytest.raises(OutputInvalid, match="another language"):
         Rewriter({"answer": "We meet tomorrow."}).run(source, style="formal")
     assert Rewriter({"answer": "We meet."}).run(source, instruction="Translate it.").text == "We meet."
 

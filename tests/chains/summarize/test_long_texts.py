@@ -2,6 +2,7 @@
 
 import time
 from itertools import takewhile
+from typing import Any
 
 import pytest
 
@@ -51,19 +52,34 @@ def test_the_wishes_reach_the_reduction_too() -> None:
     assert all(wish in last[-1] for wish in ("bullet points", "33 words", "topics", "the board", "Finnish"))
 
 
+def different(mark: str, sentences: int) -> list[dict[str, Any]]:
+    """So many lines that each prompt with the mark gets notes of its own."""
+    said = "Topic {call} was number {number} of those that stood on the list. "
+    return [
+        {"when": mark, "times": 1, "answer": "".join(said.format(call=call, number=n) for n in range(sentences))}
+        for call in range(100)
+    ]
+
+
 def test_notes_that_do_not_fit_are_reduced_in_groups_until_they_do() -> None:
-    note = {"when": MAP, "answer": "They discussed one more of the topics that stood on the list. " * 12}
-    scene = Scene([note, SUMMARY], context_tokens=CONTEXT)
+    scene = Scene([*different(MAP, 12), SUMMARY], context_tokens=CONTEXT)
     output = scene.run(LONG)
     assert len(scene.asked_for(REDUCE)) > 3
     assert output.summary == SUMMARY["answer"]
 
 
 def test_notes_that_never_become_shorter_are_an_error_and_no_loop() -> None:
-    endless = "They discussed one more of the topics that stood on the list. " * 30
-    scene = Scene([{"when": MAP, "answer": endless}, {"when": REDUCE, "answer": endless * 4}], context_tokens=CONTEXT)
+    scene = Scene([*different(MAP, 20), *different(REDUCE, 60)], context_tokens=CONTEXT)
     with pytest.raises(OutputInvalid, match="don't become shorter"):
         scene.run(LONG)
+
+
+def test_what_is_noted_of_several_parts_is_noted_once() -> None:
+    notes = {"when": MAP, "answer": "The list was long. The list was long. They discussed topic number 7."}
+    scene = Scene([notes, SUMMARY], context_tokens=CONTEXT)
+    scene.run(LONG)
+    (last,) = scene.asked_for(REDUCE)
+    assert "<document>\nThe list was long. They discussed topic number 7.\n</document>" in last[-1]
 
 
 def test_a_part_of_which_there_is_nothing_to_say_is_left_out() -> None:

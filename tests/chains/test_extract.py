@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from chains.errors import InvalidInput, OutputTruncated
 from chains.tasks.extract import task
+from chains.tasks.extract.candidates import candidates
 from chains.tasks.extract.contract import EntityType
 from chains.tasks.extract.overlaps import Placed, without_overlaps
 from chains.tasks.extract.spoken import described, spoken_names
@@ -61,12 +62,12 @@ def test_entities_are_the_source_s_words(
 def test_what_looks_like_an_entity_is_judged_by_likelihood() -> None:
     script = [
         {"when": 'What is "Oslo"', "scores": {"city": -0.2, "person": -4.0, "nothing": -6.0}},
-        {"when": 'What is "Never Mind"', "scores": {"city": -4.0, "person": -4.0, "nothing": -0.2}},
+        {"when": 'What is "Grey Mind"', "scores": {"city": -4.0, "person": -4.0, "nothing": -0.2}},
         {"when": 'What is "Quux"', "scores": {"city": -9.0, "person": -9.0, "nothing": -20.0}},
         EVERYBODY,
         {"answer": entities(("city", "Ada"))},
     ]
-    output, usage = extracted(script, asked("Never Mind, Quux, Ada is in Oslo. We are, too."))
+    output, usage = extracted(script, asked("Grey Mind, Quux, Ada is in Oslo. We are, too."))
     assert [(one.text, one.type) for one in output.entities] == [("Ada", "PERSON"), ("Oslo", "city")]
     assert usage.model_calls == 5
 
@@ -166,7 +167,7 @@ def test_refuses_requests_that_make_no_sense(fields: dict[str, Any], code: str) 
         pytest.param([("phoneNumber", None)], ["phone number"], id="camel case"),
         pytest.param([("creative-work", None)], ["creative work"], id="hyphen"),
         pytest.param([("PERSON", None)], ["person"], id="capitals"),
-        pytest.param([("ORG", None), ("GPE", None)], ["organization", "country or city"], id="usual abbreviations"),
+        pytest.param([("ORG", None), ("LOC", None)], ["organization", "location"], id="usual abbreviations"),
         pytest.param([("Marigold", None), ("地点", None)], ["Marigold", "地点"], id="words stay"),
         pytest.param([("T1", "names of people."), ("T2", None)], ["names of people", "T2"], id="opaque"),
         pytest.param([("T1", "people"), ("T2", "people")], ["T1", "T2"], id="described alike"),
@@ -225,3 +226,20 @@ def test_what_lies_within_an_entity_is_not_asked_about() -> None:
     output, usage = extracted([EVERYBODY, {"answer": entities()}], asked("at Mill Road 1634"))
     assert [one.text for one in output.entities] == ["Mill Road 1634"]
     assert usage.model_calls == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        pytest.param("Hi Ada, I'm Bob Ray. We are.", ["Ada", "Bob Ray"], id="behind common words"),
+        pytest.param("The Low Tides in Porto", ["The Low Tides", "Porto"], id="a name with an article"),
+        pytest.param("Mr. Ray of Foo & Sons Inc. is 36", ["Mr. Ray of Foo & Sons Inc.", "36"], id="abbreviations"),
+        pytest.param("see https://x.y/1, a@b.de", ["https://x.y/1", "a@b.de"], id="addresses whole"),
+        pytest.param("@foo_1 #bar", ["foo_1", "bar"], id="tags"),
+        pytest.param("4024 0071, or 10.30 or 1,000", ["4024 0071", "10.30", "1,000"], id="numbers"),
+        pytest.param("今天很好。", [], id="no capitals"),
+        pytest.param("", [], id="nothing"),
+    ],
+)
+def test_what_looks_like_an_entity(text: str, found: list[str]) -> None:
+    assert [text[start:end] for start, end in sorted(candidates(text))] == found

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import regex
 
-from chains.text.facts.common_words import BEGINNERS
+from chains.text.facts.common_words import BEGINNERS, PARTICLES
 
 __all__ = ["candidates"]
 
@@ -21,10 +21,11 @@ _WORD = (
 _LINK = r"(?:of|the|de|del|do|da|dos|van|von|der|den|di|la|le|el|al|bin|ibn|y|e|and|&|und)"
 _NAME = regex.compile(rf"{_WORD}(?: (?:{_LINK} ){{0,2}}{_WORD}| \p{{N}}{{1,4}}(?![{_L}]))*+")
 _NUMBER = regex.compile(
-    r"(?<![\p{L}\p{N}])[+(]?\p{N}[\p{L}\p{N}]*+(?:[ ./:\-()]{1,2}\p{N}[\p{L}\p{N}]*+|,(?=\p{N}{3})\p{N}++)*+"
+    r"(?<![\p{L}\p{N}_])[+(]?\p{N}[\p{L}\p{N}]*+(?:[ ./:\-()]{1,2}\p{N}[\p{L}\p{N}]*+|,(?=\p{N}{3})\p{N}++)*+"
 )
 _TOKEN = regex.compile(r"[^\s\"'()<>,]++")
 _ADDRESS = regex.compile(r"[^@#].*@|://|[\p{L}\p{N}]\.\p{L}{2}")
+_FIRST = regex.compile(r"(\p{L}++)(?:['’]\p{L}++)?( |\b)")
 _TAG = regex.compile(r"(?<=[@#])[\p{L}\p{N}_]++")
 
 
@@ -39,9 +40,17 @@ def candidates(text: str) -> Iterator[tuple[int, int]]:
             addresses[start:end] = b"\1" * (end - start)
     for pattern in (_NAME, _NUMBER, _TAG):
         for match in pattern.finditer(text):
-            start, end = match.start(), match.start() + len(match[0].rstrip(" ,;:(-/"))
-            within = addresses[start] and addresses[end - 1]
-            word = regex.split("['’]", match[0].casefold(), maxsplit=1)[0]
-            if not within and word not in BEGINNERS and (end - start > 1 or match[0].isdigit()):
+            start, end = _without_beginners(text, match.start()), match.start() + len(match[0].rstrip(" ,;:(-/"))
+            within = start < end and addresses[start] and addresses[end - 1]
+            if start < end and not within and (end - start > 1 or text[start].isdigit()):
                 found[start, end] = None
     yield from found
+
+
+def _without_beginners(text: str, start: int) -> int:
+    """Where a stretch begins without the common words before its first name: behind `Hi` in "Hi Ada"."""
+    while (word := _FIRST.match(text, start)) and (known := word[1].casefold()) in BEGINNERS:
+        if known in PARTICLES and word[2]:
+            break
+        start = word.end()
+    return start

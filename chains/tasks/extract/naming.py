@@ -4,7 +4,7 @@ Small models tell the kind of a thing far better than they list the things of a 
 where the prompt version pins a prompt for it and the backend gives likelihoods.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import regex
@@ -35,11 +35,11 @@ _SPACE = regex.compile(r"\s")
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """Asks `parts`, the prompt for kinds, with `score`; `words` are the answers of each type."""
+    """Asks `parts`, the prompt for kinds, with `score`; `names` are the types, in words."""
 
     parts: Parts
     score: Scorer
-    words: Mapping[str, Sequence[str]]
+    names: Sequence[str]
 
     @classmethod
     def by(cls, parts: Parts, names: Sequence[str]) -> "Naming | None":
@@ -47,8 +47,7 @@ class Naming:
         helper = parts.helpers.get(HELPER)
         if helper is None or helper.capabilities.score is None:
             return None
-        words = {name: [word for word in name.split(" or ") if word.strip()] or [name] for name in names}
-        return cls(helper, helper.capabilities.score, words)
+        return cls(helper, helper.capabilities.score, tuple(names))
 
     async def named(self, source: str, found: Sequence[Placed]) -> list[Placed]:
         """The entities among what the model named and, in texts of up to 5,000 code points, what looks like one.
@@ -78,14 +77,13 @@ class Naming:
         return named
 
     async def _kind(self, source: str, mention: Mention) -> str | None:
-        answers = list(dict.fromkeys([word for words in self.words.values() for word in words] + [NOTHING]))
+        answers = list(dict.fromkeys([*self.names, NOTHING]))
         inputs = {"text": _around(source, mention), "part": source[mention.start : mention.end]}
         messages = (await self.parts.prompt.ainvoke(inputs)).to_messages()
-        scores = dict(zip(answers, await self.score(messages, answers), strict=True))
-        best = {name: max(_logprob(scores[word]) for word in words) for name, words in self.words.items()}
-        likeliest = max(best, key=best.__getitem__)
-        least = max(_LEAST_LOGPROB, _logprob(scores[NOTHING]) + _ABOVE_NOTHING)
-        return likeliest if best[likeliest] >= least else None
+        scores = dict(zip(answers, map(_logprob, await self.score(messages, answers)), strict=True))
+        likeliest = max(self.names, key=scores.__getitem__)
+        least = max(_LEAST_LOGPROB, scores[NOTHING] + _ABOVE_NOTHING)
+        return likeliest if scores[likeliest] >= least else None
 
 
 def _logprob(score: ContinuationScore) -> float:

@@ -114,7 +114,7 @@ def _each_once(notes: list[str]) -> Iterator[str]:
         for end in [*sentence_ends(note), len(note)]:
             sentence, start = note[start:end], end
             key = sentence.strip().casefold()
-            if key not in told:
+            if not key or key not in told:
                 kept.append(sentence)
                 told.add(key)
         if text := "".join(kept).strip():

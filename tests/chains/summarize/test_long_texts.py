@@ -75,11 +75,11 @@ def test_notes_that_never_become_shorter_are_an_error_and_no_loop() -> None:
 
 
 def test_what_is_noted_of_several_parts_is_noted_once() -> None:
-    notes = {"when": MAP, "answer": "The list was long. The list was long. They discussed topic number 7."}
+    notes = {"when": MAP, "answer": "The list was long. The list was long.\n\nThey discussed it.\n\nIt was topic 7."}
     scene = Scene([notes, SUMMARY], context_tokens=CONTEXT)
     scene.run(LONG)
     (last,) = scene.asked_for(REDUCE)
-    assert "<document>\nThe list was long. They discussed topic number 7.\n</document>" in last[-1]
+    assert "<document>\nThe list was long.\n\nThey discussed it.\n\nIt was topic 7.\n</document>" in last[-1]
 
 
 def test_a_part_of_which_there_is_nothing_to_say_is_left_out() -> None:

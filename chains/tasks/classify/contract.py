@@ -58,7 +58,7 @@ class ClassifyRequest(TextInput):
 class ClassifyOutput(TaskOutput):
     labels: list[ScoredLabel] = Field(
         description="The labels that apply, best first: exactly one, unless it abstained or multi_label was set. With "
-        "multi_label, a confidence of 0.25 is enough where confidence_method is likelihood, else half of the votes."
+        "multi_label, a confidence of 0.12 is enough where confidence_method is likelihood, else half of the votes."
     )
     abstained: bool = Field(description="Whether abstain_below kept back what would have been the answer.")
     confidence_method: ConfidenceMethod = Field(

@@ -16,6 +16,7 @@ from chains.tasks.rewrite.answer import around, bare, has_words
 from chains.tasks.rewrite.contract import RewriteOutput, RewriteRequest, RewriteStyle
 from chains.tasks.rewrite.faithful import Rewriting, better, judged, lost_facts, wanting
 from chains.tasks.rewrite.portions import halves, portions, with_room_for
+from chains.tasks.rewrite.transcript import kept_to_the_words
 
 _REPAIR = "repair"
 _DEEPEST = 3
@@ -117,12 +118,15 @@ class _Writer:
 
     async def _rewritten(self, source: str, depth: int) -> str:
         answer = await self._ask(self._parts, source)
-        if not answer.finished:
+        text = bare(answer.text, source)
+        if self._is_transcript:
+            text = await asyncio.to_thread(kept_to_the_words, text, source)
+        if not answer.finished and text == bare(answer.text, source):
             smaller = halves(source) if depth < _DEEPEST else []
             if not smaller:
                 raise _cut(answer)
             return "".join([await self._within_white_space(chunk.text, depth + 1) for chunk in smaller])
-        first = await asyncio.to_thread(judged, bare(answer.text, source), source, self._request)
+        first = await asyncio.to_thread(judged, text, source, self._request)
         return (await self._repaired(first, source)).text
 
     async def _repaired(self, first: Rewriting, source: str) -> Rewriting:
@@ -144,6 +148,10 @@ class _Writer:
             {**self._inputs, "text": source, **more}
         )
         return answer
+
+    @property
+    def _is_transcript(self) -> bool:
+        return self._request.style is RewriteStyle.CLEAN_TRANSCRIPT and not self._request.instruction
 
     def _needs_a_model(self, source: str) -> bool:
         """Emoji and single letters are the same in every style; what an instruction makes of them, a model knows."""

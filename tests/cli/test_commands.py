@@ -28,14 +28,26 @@ def script(tmp_path: Path) -> str:
 def test_run_prints_the_text_and_who_wrote_it(copydesk: Command, script: str, source: tuple[str, ...]) -> None:
     done = copydesk("run", "summarize", *source, "-c", script, "-o", "max_words=30", stdin="Some text.")
     assert (done.returncode, done.stdout) == (0, "A short answer.\n")
-    assert "summarize@1.0.0" in done.stderr
+    assert "summarize@1.3.0" in done.stderr
     assert "tokens in" in done.stderr
 
 
 def test_run_json_is_the_whole_result(copydesk: Command, script: str, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("😀 Ada and Bob")
     option = 'types=[{"name": "NAME"}]'
-    done = copydesk("run", "extract", "--file", str(tmp_path / "text.txt"), "-o", option, "--json", "--config", script)
+    done = copydesk(
+        "run",
+        "extract",
+        "--file",
+        str(tmp_path / "text.txt"),
+        "-o",
+        option,
+        "-o",
+        "prompt=1.0.0",
+        "--json",
+        "-c",
+        script,
+    )
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert [entity["offset"] for entity in answer["entities"]] == [3, 11]
@@ -111,7 +123,7 @@ def test_config_check_says_what_serves_what(copydesk: Command, script: str) -> N
     done = copydesk("config", "check", "-c", script)
     assert done.returncode == 0, done.stderr
     assert "The configuration is good." in done.stdout
-    assert "summarize@1.0.0" in done.stdout
+    assert "summarize@1.3.0" in done.stdout
     assert "script (scripted)" in done.stdout
 
 

@@ -99,6 +99,7 @@ def test_a_task_is_complete(name: str) -> None:
     for case in cases:
         assert case.task == name
         assert case.request(task) is not None
+    assert task.input.model_validate(dict(task.example)), "the task has no example for /docs"
 
 
 LOOKALIKES = (("integer", "1"), ("integer", True), ("number", "1"), ("boolean", "true"), ("boolean", 1))

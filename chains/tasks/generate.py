@@ -120,4 +120,8 @@ task = Task(
     compose=compose,
     stream=stream,
     helpers={_OBJECT: {"instruction": STRING, "data": STRING, "output": STRING}},
+    example={
+        "instruction": "Describe the product in one sentence.",
+        "data": {"name": "Arden Chair", "material": "beech"},
+    },
 )

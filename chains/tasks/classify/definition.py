@@ -22,4 +22,8 @@ task = Task(
     compose=compose,
     answer={"type": "object", "properties": {"label": STRING, "labels": {"type": "array", "items": STRING}}},
     helpers={LIKELIHOOD_PROMPT: {"text": STRING, "shots": {"type": "array", "items": _SHOT}}},
+    example={
+        "text": "My parcel has not arrived and nobody answers the phone.",
+        "labels": [{"name": "complaint"}, {"name": "praise"}, {"name": "question"}],
+    },
 )

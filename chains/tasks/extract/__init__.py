@@ -27,4 +27,5 @@ task = Task(
         # A text and the schema of its records, as JSON.
         "records": {"text": STRING, "schema": STRING},
     },
+    example={"text": "Ada Lovelace met Charles Babbage in London.", "types": [{"name": "PERSON"}, {"name": "CITY"}]},
 )

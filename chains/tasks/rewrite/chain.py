@@ -185,4 +185,5 @@ task = Task(
     compose=compose,
     stream=stream,
     helpers={_REPAIR: _REPAIR_SUPPLIES, **{style.value: _SUPPLIES for style in RewriteStyle}},
+    example={"text": "So, um, let's, you know, move the meeting to Thursday.", "style": "clean_transcript"},
 )

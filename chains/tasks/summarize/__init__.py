@@ -38,4 +38,8 @@ task = Task(
         # A summary that has too many words.
         "shorten": _SUPPLIED,
     },
+    example={
+        "text": "The council closes the Harbour Street bridge from 3 May for eleven weeks. Buses take Mill Road.",
+        "max_words": 20,
+    },
 )

@@ -3,7 +3,7 @@
 SHELL := /bin/bash -o pipefail
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help serve demo test unit soak conformance check openapi contract bench quality lock clean
+.PHONY: help serve demo test unit soak conformance check openapi contract examples bench quality lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -53,11 +53,15 @@ contract: openapi ## Write all that is generated: openapi.json and three pages o
 	$(BIN)/python -m chains.backends.control_strings > docs/control-strings.md
 	$(BIN)/python -m chains.prompts.linting.findings > docs/lint.md
 
+examples: $(READY) ## Ask the service what docs/tasks.md shows, and write that page
+	$(BIN)/python -m cli.task_page > docs/tasks.md.new && mv docs/tasks.md.new docs/tasks.md
+
 bench: $(TOOLS) ## Measure rendering, linting, reloading, start-up and threads, one script after the other
 	@for script in $(wildcard bench/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 quality: $(TOOLS) ## Measure the tasks beside the plain way on public cases (DATA=folder, ARGS="--cases 40")
-	@$(BIN)/python -m bench.quality all --data $(DATA) $(ARGS)
+	@test -n "$(DATA)" || { echo "Name the folder of public cases: make quality DATA=DIR" >&2; exit 2; }
+	@$(BIN)/python -m bench.quality all --data "$(DATA)" $(ARGS)
 
 DATA ?= $(COPYDESK_DATA_DIR)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import chains
 from app.settings import PromptSettings, Settings
+from chains.documents import DocumentLimits, DocumentReader
 from chains.errors import ConfigurationError
 from chains.prompts import PromptSet, load_served_set
 from chains.prompts.watch import read_settled
@@ -57,6 +58,7 @@ def build_runner(settings: Settings, meter: Meter = SILENT) -> Runner:
         routes=settings.route(),
         cached=settings.cache.tasks,
         allow_drafts=settings.prompts.allow_drafts,
+        documents=DocumentReader(DocumentLimits(**settings.documents.model_dump())),
     )
 
 

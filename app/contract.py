@@ -199,6 +199,11 @@ def response_model(task: Task[Any, Any]) -> type[BaseModel]:
     if issubclass(task.input, TextInput):
         about = "The text that was taken from the document, where `include_document_text` asks for it."
         fields["document_text"] = (str | None, Field(default=None, description=about))
+        about = (
+            "How many pages of the document hold no text, where there are any: they are blank, scanned or drawn, and "
+            "the task has not seen what is on them."
+        )
+        fields["document_pages_without_text"] = (int | None, Field(default=None, description=about))
     return create_model(name, __base__=task.output, __module__=__name__, **fields)
 
 
@@ -217,5 +222,6 @@ def to_response(task: Task[Any, Any], result: TaskResult[Any], request_id: str) 
     fields = {**dict(result.output), "meta": meta}
     if issubclass(task.input, TextInput):
         fields["document_text"] = result.document_text
+        fields["document_pages_without_text"] = result.document_pages_without_text
     response = response_model(task).model_construct(**fields)
     return response.model_dump_json(exclude_none=True).encode()

@@ -11,7 +11,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-__all__ = ["describe"]
+from chains.task import Task
+
+__all__ = ["describe", "request_example"]
 
 _DESCRIPTION = (
     "Summaries, rewrites, entities, classes and generated text from language models, as typed operations over "
@@ -41,6 +43,11 @@ def describe(app: FastAPI, backend: str) -> None:
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
+
+
+def request_example(task: Task[Any, Any]) -> dict[str, Any]:
+    """What an operation's document shows as its request: without it, /docs makes one up of all fields together."""
+    return {"requestBody": {"content": {"application/json": {"example": dict(task.example)}}}} if task.example else {}
 
 
 def _reshaped(generated: dict[str, Any]) -> dict[str, Any]:

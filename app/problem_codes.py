@@ -90,8 +90,8 @@ CODES: Mapping[str, ProblemCode] = {
             "body_too_large",
             413,
             "The body is too large",
-            "The request body has more bytes than `server.max_body_bytes` allows.",
-            "Send a smaller text, or send it in parts.",
+            "The request body has more bytes than `server.max_body_bytes` allows, or more than 50,000 JSON values.",
+            "Send a smaller text or document, or send it in parts.",
         ),
         ProblemCode(
             "media_type_unsupported",
@@ -116,6 +116,51 @@ CODES: Mapping[str, ProblemCode] = {
             "Send a shorter text.",
         ),
         ProblemCode(
+            "schema_unsupported",
+            422,
+            "The JSON Schema is not supported",
+            "A schema in the request (`output_schema`, `record_schema`) is too large, contradicts itself, or uses what "
+            "isn't served. `errors` lists the places by JSON pointer, each with what to do there.",
+            "Correct the places that `errors` names; `docs/schemas.md` lists what a schema may hold.",
+        ),
+        ProblemCode(
+            "document_invalid",
+            422,
+            "The document cannot be read",
+            "The document is not Base64, is broken, or has another media type or another character set than it says; "
+            "`detail` tells which.",
+            "Correct what `detail` names. docs/documents.md shows how a document is sent.",
+        ),
+        ProblemCode(
+            "document_encrypted",
+            422,
+            "The document is encrypted",
+            "The PDF opens only with a password, or is encrypted by a method that isn't read here.",
+            "Send it without encryption.",
+        ),
+        ProblemCode(
+            "document_without_text",
+            422,
+            "The document has no text",
+            "No page has a text layer (it is scanned or drawn), or the document is empty.",
+            "Send a scanned document after optical character recognition (OCR).",
+        ),
+        ProblemCode(
+            "document_too_large",
+            422,
+            "The document is too large",
+            "The document has more bytes, pages or characters of text than it may; `detail` states the limit.",
+            "Send the document in parts.",
+        ),
+        ProblemCode(
+            "document_too_costly",
+            422,
+            "Reading the document takes too much",
+            "The document takes more time or memory than one may, unpacks to far more than it seems, or is nested too "
+            "deeply. Its parser was stopped.",
+            "Send the document in parts, or print it to a new PDF and send that.",
+        ),
+        ProblemCode(
             "internal",
             500,
             "Something went wrong inside the service",
@@ -128,6 +173,13 @@ CODES: Mapping[str, ProblemCode] = {
             "The prompt could not be rendered",
             "The prompt template failed on this input, or hit one of its limits.",
             "Report it with the request id: the prompt's author has to correct the template.",
+        ),
+        ProblemCode(
+            "documents_unavailable",
+            501,
+            "The service reads no PDF and no HTML",
+            "The packages that read PDF and HTML are not installed with the service.",
+            "The operator has to install them: `pip install 'copydesk[documents]'`. Meanwhile send plain text.",
         ),
         ProblemCode(
             "backend_rejected",
@@ -173,6 +225,15 @@ CODES: Mapping[str, ProblemCode] = {
             "The model server has no room",
             "The queue in front of the model server is full, the request's deadline would pass in it, or the model "
             "server itself refused for lack of room. Nothing was generated.",
+            "Send the request again after `Retry-After` seconds.",
+            retryable=True,
+        ),
+        ProblemCode(
+            "documents_busy",
+            503,
+            "No parser of documents has room",
+            "As many documents are being read as may be, and others wait; or the process that reads them broke down. "
+            "Nothing was generated.",
             "Send the request again after `Retry-After` seconds.",
             retryable=True,
         ),

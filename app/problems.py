@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse
 
 from app.problem_codes import CODES
 from chains import errors
+from chains.documents import errors as documents
 
 __all__ = [
     "MEDIA_TYPE",
@@ -45,6 +46,15 @@ PROBLEM_OF: Mapping[type[errors.CopydeskError], str] = {
     errors.UnknownBackend: "backend_unknown",
     errors.InvalidInput: "invalid_request",
     errors.ContextExceeded: "context_exceeded",
+    errors.SchemaUnsupported: "schema_unsupported",
+    documents.DocumentRefused: "document_invalid",
+    documents.DocumentInvalid: "document_invalid",
+    documents.DocumentEncrypted: "document_encrypted",
+    documents.DocumentEmpty: "document_without_text",
+    documents.DocumentTooLarge: "document_too_large",
+    documents.DocumentTooCostly: "document_too_costly",
+    documents.DocumentsUnavailable: "documents_unavailable",
+    documents.DocumentsBusy: "documents_busy",
     errors.DeadlineExceeded: "deadline_exceeded",
     errors.BackendError: "internal",
     errors.BackendUnavailable: "backend_unavailable",

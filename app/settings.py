@@ -15,9 +15,18 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from chains.backends import KINDS, BackendConfig, configuration_class
 from chains.errors import ConfigurationError
+from chains.parsing.wire import LARGEST_DOCUMENT_BYTES
 from chains.strict_yaml import YamlError, load_yaml
 
-__all__ = ["PREFIX", "CacheSettings", "PromptSettings", "ServerSettings", "Settings", "load_settings"]
+__all__ = [
+    "PREFIX",
+    "CacheSettings",
+    "DocumentSettings",
+    "PromptSettings",
+    "ServerSettings",
+    "Settings",
+    "load_settings",
+]
 
 PREFIX = "COPYDESK_"
 _NOT_SETTINGS = {"COPYDESK_CONFIG", "COPYDESK_DATA_DIR"}
@@ -42,7 +51,9 @@ class ServerSettings(_Section):
     )
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     workers: int = Field(default=1, ge=1, le=64, description="Worker processes; they share one embedded model.")
-    max_body_bytes: int = Field(default=8 << 20, ge=1024, description="The largest request body.")
+    max_body_bytes: int = Field(
+        default=16 << 20, ge=1024, description="The largest request body; one with a document has 4/3 of its bytes."
+    )
     body_timeout_s: float = Field(default=30, gt=0, description="Time for a caller to send a whole request body.")
     shutdown_grace_s: int = Field(default=30, ge=0, description="Time for requests in flight when the service stops.")
 
@@ -59,6 +70,19 @@ class CacheSettings(_Section):
     tasks: tuple[str, ...] = Field(default=(), description="The tasks whose answers are kept.")
     max_bytes: int = Field(default=64 << 20, ge=0, description="Memory for kept answers, of each backend and worker.")
     ttl_s: float = Field(default=86_400, gt=0, description="How long an answer is kept.")
+
+
+class DocumentSettings(_Section):
+    """Documents that come instead of a text. What one may cost; and how many are read at once, in each worker."""
+
+    max_bytes: int = Field(default=10 << 20, ge=1024, le=LARGEST_DOCUMENT_BYTES, description="The largest document.")
+    max_pages: int = Field(default=1000, ge=1, le=100_000, description="The most pages of a PDF.")
+    max_characters: int = Field(default=5_000_000, ge=1, le=50_000_000, description="The longest text of a document.")
+    timeout_s: float = Field(default=60, gt=0, le=600, description="The longest time for reading one PDF or HTML.")
+    memory_mib: int = Field(default=512, ge=128, le=65536, description="The most memory for reading one.")
+    parallel: int = Field(default=2, ge=1, le=64, description="PDF and HTML documents that are read at once.")
+    max_queue: int = Field(default=32, ge=0, description="Documents that wait for that; more are refused.")
+    queue_timeout_s: float = Field(default=60, gt=0, description="The longest wait in that queue.")
 
 
 def _backend(value: Any) -> Any:
@@ -88,6 +112,7 @@ class Settings(BaseSettings):
 
     server: ServerSettings = ServerSettings()
     prompts: PromptSettings = PromptSettings()
+    documents: DocumentSettings = DocumentSettings()
     backends: dict[str, Backend] = Field(
         default_factory=lambda: {"local": configuration_class("embedded")(kind="embedded")}, min_length=1
     )

@@ -18,6 +18,7 @@ from starlette.responses import Response, StreamingResponse
 
 from app.contract import Delta, response_model, to_response
 from app.metrics import Metrics
+from app.openapi import request_example
 from app.problems import REFUSALS, note_failure, problem_for, shutting_down
 from app.strict_json import StrictJsonRoute
 from app.tasks import CLIENT_GONE, GONE, outcome_words, told, unless_gone
@@ -44,6 +45,7 @@ def stream_router(runner: Runner, metrics: Metrics) -> APIRouter:
                 summary=f"{task.summary}, and get it while it is written",
                 response_class=StreamingResponse,
                 responses={200: _events_described(task), **REFUSALS},
+                openapi_extra=request_example(task),
             )
     return router
 

@@ -1,6 +1,12 @@
-"""Request bodies are JSON that means one thing (I-JSON, RFC 7493): each key once, whole characters, no NaN."""
+"""Request bodies are JSON that means one thing (I-JSON, RFC 7493): each key once, whole characters, no NaN.
 
+A large body is read in a thread, and none holds so many values that reading them, or checking them against a task's
+input, delays other requests. Texts are cheap: they may fill the whole body.
+"""
+
+import asyncio
 import json
+import math
 import re
 from collections.abc import Callable, Coroutine
 from typing import Any, Never
@@ -11,8 +17,14 @@ from starlette.responses import Response
 
 from app.problems import ProblemError
 
-__all__ = ["StrictJsonRoute"]
+__all__ = ["MOST_VALUES", "StrictJsonRoute"]
 
+MOST_VALUES = 50_000
+"""JSON values of one body: fifty thousand take some 20 ms to read, as long to check, and as long to write."""
+
+_READ_AT_ONCE_BYTES = 64 << 10
+_MOST_DIGITS = 400
+_TEXT = re.compile(rb'"[^"]*"')
 _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -32,18 +44,65 @@ class _StrictRequest(Request):
     async def json(self) -> Any:
         """Raises ProblemError, and json.JSONDecodeError, UnicodeDecodeError and RecursionError as they come."""
         raw = await self.body()
-        value = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_unique_keys, parse_constant=_no_constant)
-        if _ESCAPED_SURROGATE.search(raw) is not None:
-            _check_characters(value)
-        return value
+        if len(raw) <= _READ_AT_ONCE_BYTES:
+            return _read(raw)
+        return await asyncio.to_thread(_read, raw)
+
+
+def _read(raw: bytes) -> Any:
+    _check_count(raw)
+    value = json.loads(
+        raw.decode("utf-8-sig"),
+        object_pairs_hook=_unique_keys,
+        parse_constant=_no_constant,
+        parse_int=_whole_number,
+        parse_float=_number,
+    )
+    if _ESCAPED_SURROGATE.search(raw) is not None:
+        _check_characters(value)
+    return value
+
+
+def _check_count(raw: bytes) -> None:
+    """Refuse too many values before any is read: each but the first follows a comma or a bracket outside of texts."""
+    if _brackets(raw) <= MOST_VALUES:
+        return
+    # Once no escaped quote is left, a text is whatever stands between two quotes.
+    plain = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
+    structure, texts = _TEXT.subn(b"", plain, count=MOST_VALUES)
+    if texts == MOST_VALUES or _brackets(structure) > MOST_VALUES:
+        raise ProblemError(
+            "body_too_large",
+            f"The body holds more than {MOST_VALUES} JSON values. Send fewer at once; a text may be long.",
+        )
+
+
+def _brackets(raw: bytes) -> int:
+    return raw.count(b",") + raw.count(b"[") + raw.count(b"{")
+
+
+def _whole_number(digits: str) -> int:
+    """Exact, however large. Python takes a time that grows with the square of the digits."""
+    if len(digits) > _MOST_DIGITS:
+        raise ProblemError("invalid_json", f"A number has more than {_MOST_DIGITS} digits: send it as a text.")
+    return int(digits)
+
+
+def _number(digits: str) -> float:
+    value = float(digits) if len(digits) <= _MOST_DIGITS else math.inf
+    if not math.isfinite(value):
+        raise ProblemError("invalid_json", f"The number {digits[:40]} is too large or too long: send it as a text.")
+    return value
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ProblemError("invalid_json", f"The key {key[:100]!a} stands twice in one object: send it once.")
-        found[key] = value
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise ProblemError("invalid_json", f"The key {key[:100]!a} stands twice in one object: send it once.")
+            seen.add(key)
     return found
 
 

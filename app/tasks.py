@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.contract import TaskInfo, TaskList, response_model, to_response
+from app.openapi import request_example
 from app.problems import REFUSALS
 from app.strict_json import StrictJsonRoute
 from chains.result import PromptIdentity, TaskResult
@@ -40,6 +41,7 @@ def task_router(runner: Runner) -> APIRouter:
                 200: {"model": response_model(task), "description": "The task's output, and how it came about."},
                 **REFUSALS,
             },
+            openapi_extra=request_example(task),
         )
 
     @router.get("/tasks", operation_id="listTasks", summary="List the tasks that this service has")

@@ -6,20 +6,32 @@ machinery costs more per call than everything else that Copydesk does.
 """
 
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
+import math
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
-from typing import Any, cast
+from dataclasses import dataclass, field
+from typing import Any, Never, cast
 
-from jsonschema import Draft202012Validator
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence
 
-from chains.errors import OutputInvalid, OutputTruncated
+from chains.errors import ContextExceeded, OutputInvalid, OutputTruncated
+from chains.schema_gate import AnswerCheck
 from chains.task import Parts
 from chains.text import LiveText
 
-__all__ = ["Answer", "Ask", "TextStream", "ask_for_object", "ask_for_text", "live", "response_format", "stream_text"]
+__all__ = [
+    "Answer",
+    "Ask",
+    "SaidObject",
+    "TextStream",
+    "ask_for_object",
+    "ask_for_said_object",
+    "ask_for_text",
+    "live",
+    "response_format",
+    "stream_text",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +44,20 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What an object is asked for with: the prompt's inputs, and the JSON Schema that the answer must obey."""
+    """What an object is asked for with: the prompt's inputs, the JSON Schema that the answer must obey, and call
+    keywords beside the prompt's own (`logprobs`)."""
 
     inputs: Mapping[str, Any]
     schema: Mapping[str, Any]
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SaidObject:
+    """An object that obeys its schema, and the message that holds it."""
+
+    value: dict[str, Any]
+    message: AIMessage
 
 
 def ask_for_text(parts: Parts) -> Runnable[dict[str, Any], Answer]:
@@ -102,6 +124,11 @@ def ask_for_object(parts: Parts) -> Runnable[Ask, dict[str, Any]]:
     return _ObjectModel(parts)
 
 
+def ask_for_said_object(parts: Parts) -> Callable[[Ask], Awaitable[SaidObject]]:
+    """The same, with the model's message."""
+    return _ObjectModel(parts).said
+
+
 class Sequence(RunnableSequence[Any, Any]):
     """LCEL's sequence, run without its callback machinery."""
 
@@ -137,24 +164,27 @@ class _ObjectModel(Runnable[Ask, dict[str, Any]]):
         raise NotImplementedError("Chains are asynchronous: use ainvoke")
 
     async def ainvoke(self, input: Ask, config: RunnableConfig | None = None, **kwargs: Any) -> dict[str, Any]:
-        prompt = await self._parts.prompt.ainvoke(dict(input.inputs), config)
-        constraint = {"response_format": response_format(input.schema)}
-        validator = Draft202012Validator(dict(input.schema))
+        return (await self.said(input, config)).value
 
-        message = await _call(self._parts, prompt, config, constraint)
+    async def said(self, input: Ask, config: RunnableConfig | None = None) -> SaidObject:
+        prompt = await self._parts.prompt.ainvoke(dict(input.inputs), config)
+        keywords = {**input.keywords, "response_format": response_format(input.schema)}
+        check = AnswerCheck(input.schema)
+
+        message = await _call(self._parts, prompt, config, keywords)
         try:
-            return _read_object(message, validator)
+            return SaidObject(await _read_object(message, check), message)
         except _SchemaBroken as broken:
             again = [*prompt.to_messages(), message, _second_request(broken)]
-        message = await _call(self._parts, again, config, constraint)
+            too_long = _unusable(f"broke the schema at {broken.place}, and is too long to be sent back", message)
         try:
-            return _read_object(message, validator)
+            message = await _call(self._parts, again, config, keywords)
+        except ContextExceeded:  # the caller's text did fit: it is the model's own answer that doesn't
+            raise too_long from None
+        try:
+            return SaidObject(await _read_object(message, check), message)
         except _SchemaBroken as broken:
-            raise OutputInvalid(
-                f"The model's answer broke the schema twice, last at {broken.place}. "
-                "Send the request again; if that doesn't help, use a larger model.",
-                raw=str(message.text),
-            ) from None
+            raise _unusable(f"broke the schema twice, last at {broken.place}", message) from None
 
 
 class _SchemaBroken(Exception):
@@ -174,6 +204,13 @@ def _nothing_said() -> OutputInvalid:
     return OutputInvalid("The model answered with no text at all. Send the request again.", raw="")
 
 
+def _unusable(how: str, message: AIMessage) -> OutputInvalid:
+    return OutputInvalid(
+        f"The model's answer {how}. Send the request again; if that doesn't help, use a larger model.",
+        raw=str(message.text),
+    )
+
+
 def _is_finished(message: BaseMessage) -> bool:
     return message.response_metadata.get("finish_reason") != "length"
 
@@ -183,7 +220,7 @@ def response_format(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(schema), "strict": True}}
 
 
-def _read_object(message: AIMessage, validator: Draft202012Validator) -> dict[str, Any]:
+async def _read_object(message: AIMessage, check: AnswerCheck) -> dict[str, Any]:
     raw = str(message.text)
     if not _is_finished(message):
         raise OutputTruncated(
@@ -191,27 +228,56 @@ def _read_object(message: AIMessage, validator: Draft202012Validator) -> dict[st
             raw=raw,
         )
     value: dict[str, Any] = _parsed(raw)
-    first = next(validator.iter_errors(value), None)
-    if first is not None:
-        raise _SchemaBroken(f"{first.json_path} ({first.validator})", f"at {first.json_path}: {first.message[:300]}")
+    wrong = await check.first_wrong(value, len(raw))
+    if wrong is not None:
+        raise _SchemaBroken(*wrong)
     return value
 
 
 def _parsed(text: str) -> Any:
     """The JSON value that the text is, or the object that stands in it: models without constraint put it into a code
-    fence or between sentences. Nothing is completed or guessed. Raises _SchemaBroken."""
+    fence or between sentences. Nothing is completed or guessed; whole numbers are exact. Raises _SchemaBroken."""
     try:
-        return json.loads(text)
+        value = _JSON.decode(text)
     except json.JSONDecodeError as error:
-        start = text.find("{")
-        if start >= 0:
-            with suppress(ValueError, RecursionError):
-                return json.JSONDecoder().raw_decode(text, start)[0]
-        raise _SchemaBroken(f"character {error.pos} ({error.msg})", str(error)) from None
-    except (ValueError, RecursionError):  # a number of too many digits, or too deep a nesting
+        value = _object_within(text, error)
+    except (ValueError, RecursionError):  # a number of too many digits or beyond all numbers, or too deep a nesting
         raise _SchemaBroken(
-            "the whole", "no number may have thousands of digits, and no value thousands of levels"
+            "the whole", "no number may have hundreds of digits, and no value thousands of levels"
         ) from None
+    if "\\u" in text:
+        _check_characters(value)
+    return value
+
+
+def _object_within(text: str, error: json.JSONDecodeError) -> Any:
+    start = text.find("{")
+    if start >= 0:
+        with suppress(ValueError, RecursionError):
+            return _JSON.raw_decode(text, start)[0]
+    raise _SchemaBroken(f"character {error.pos} ({error.msg})", str(error)) from None
+
+
+def _check_characters(value: Any) -> None:
+    """JSON can escape half of a surrogate pair, which no response could hold."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise _SchemaBroken("a text (half a character)", "a text holds one half of a surrogate pair") from None
+
+
+def _number(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ValueError("beyond all numbers")
+    return value
+
+
+def _no_constant(name: str) -> Never:
+    raise ValueError(f"{name} is no JSON value")
+
+
+_JSON = json.JSONDecoder(parse_float=_number, parse_constant=_no_constant)
 
 
 def _second_request(broken: _SchemaBroken) -> HumanMessage:

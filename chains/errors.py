@@ -11,7 +11,8 @@ CopydeskError
 │   ├── UnknownPrompt
 │   └── UnknownBackend
 ├── InvalidInput                  a request is well formed but cannot be served: pointers
-│   └── ContextExceeded           the prompt does not fit the model: both numbers
+│   ├── ContextExceeded           the prompt does not fit the model: both numbers
+│   └── SchemaUnsupported         a caller's JSON Schema is outside of what is served: pointers
 ├── DeadlineExceeded              the caller's deadline passed
 ├── BackendError                  a model server failed; keeps `backend` and `original`
 │   ├── BackendUnavailable        not reachable, or broken down
@@ -53,6 +54,7 @@ __all__ = [
     "PromptRenderError",
     "PromptSetError",
     "Reason",
+    "SchemaUnsupported",
     "StepRefused",
     "UnknownBackend",
     "UnknownPrompt",
@@ -201,22 +203,44 @@ class InvalidInput(CopydeskError):
 class ContextExceeded(InvalidInput):
     """The rendered prompt does not fit the model's context. Nothing is ever cut to make it fit.
 
-    `needed` and `limit` are tokens; `needed` includes the `reserved` tokens of output.
+    `needed` and `limit` are tokens; `needed` includes the `reserved` tokens of output. `remedy` is what to do, where a
+    shorter text wouldn't help. `needed` is `estimated` where only the beginning of a very long text was counted.
     """
 
     code = "context_exceeded"
 
-    def __init__(self, *, needed: int, limit: int, reserved: int) -> None:
-        remedy = "Send a shorter text."
+    def __init__(
+        self,
+        *,
+        needed: int,
+        limit: int,
+        reserved: int,
+        remedy: str = "Send a shorter text.",
+        estimated: bool = False,
+    ) -> None:
         if reserved >= limit:
             remedy = "No text is short enough: the operator has to give the model a larger context."
         super().__init__(
-            f"The request needs {needed} tokens ({needed - reserved} of prompt and {reserved} kept for the answer), "
+            f"The request needs {'some ' if estimated else ''}{needed} tokens ({needed - reserved} of prompt and "
+            f"{reserved} kept for the answer), "
             f"but the model takes {limit}. {remedy}"
         )
         self.needed = needed
         self.limit = limit
         self.reserved = reserved
+
+
+class SchemaUnsupported(InvalidInput):
+    """A JSON Schema that a caller sent at `pointer` is not one of those that are served. `errors` names each place,
+    and what to do there."""
+
+    code = "schema_unsupported"
+
+    def __init__(self, pointer: str, errors: Sequence[FieldError]) -> None:
+        first = errors[0]
+        more = f" {len(errors)} places are listed in errors." if len(errors) > 1 else ""
+        super().__init__(f"The schema cannot be used, at {first.pointer}: {first.message}.{more}", errors)
+        self.pointer = pointer
 
 
 class DeadlineExceeded(CopydeskError):

@@ -80,7 +80,8 @@ class Attempt:
 
 @dataclass(frozen=True)
 class TaskResult(Generic[Out]):
-    """`document_text` is the text that was taken from the request's document, where the request asks for it."""
+    """`document_text` is the text that was taken from the request's document, where the request asks for it;
+    `document_pages_without_text` counts the document's pages that hold none, where there are any."""
 
     output: Out
     prompt: PromptIdentity
@@ -91,3 +92,4 @@ class TaskResult(Generic[Out]):
     cache: CacheState = CacheState.MISS
     attempts: tuple[Attempt, ...] = ()
     document_text: str | None = None
+    document_pages_without_text: int | None = None

@@ -12,7 +12,7 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 
 from chains.backends.configuration import Closes, CountsTokens
-from chains.documents import wanted_text, with_text
+from chains.documents import DocumentReader, ReadRequest
 from chains.errors import (
     BackendError,
     FieldError,
@@ -56,8 +56,8 @@ class Runner:
 
     `routes` gives each task an ordered list of backend names; `default` serves the tasks without one. A
     retryable error of a backend makes the next one of the route try. `allow_drafts` lets requests name versions
-    that aren't released; `cached` are the tasks whose answers may be kept. The prompts have passed
-    `serving_problems`. Raises ConfigurationError where a route names what doesn't exist.
+    that aren't released; `cached` are the tasks whose answers may be kept; `documents` reads what comes instead of a
+    text. The prompts have passed `serving_problems`. Raises ConfigurationError where a route names what doesn't exist.
     """
 
     def __init__(
@@ -69,12 +69,14 @@ class Runner:
         *,
         allow_drafts: bool = False,
         cached: Collection[str] = (),
+        documents: DocumentReader | None = None,
     ) -> None:
         _switch_tracing_off()
         self.tasks = tasks
         self.backends = backends
         self.allow_drafts = allow_drafts
         self._cached = frozenset(cached)
+        self._documents = documents or DocumentReader()
         self.routes = checked_routes(tasks, backends, routes, cached)
         self._default_route = tuple(routes.get(DEFAULT_ROUTE, ()))
         self._edition = self._composed(prompts)
@@ -135,15 +137,16 @@ class Runner:
         fairness, sharing and the cache go by it. `request_id` stands in log lines.
 
         Raises UnknownPrompt and UnknownBackend for what the input names and doesn't exist, DeadlineExceeded past the
-        input's `deadline_ms`, else what the chain raises: BackendError, OutputError, InvalidInput.
+        input's `deadline_ms`, what DocumentReader.read raises, and what the chain does: BackendError, OutputError,
+        InvalidInput.
         """
         start = time.perf_counter()
         selection, legs = self._chosen(task, request, caller)
         with self._served(task, request, caller, request_id) as ledger:
             async with until(request.deadline_ms):
-                read = await with_text(request)
-                output, backend = await along(legs, read)
-        return _result(output, selection, backend, ledger, start, wanted_text(request, read))
+                read = await self._documents.read(request)
+                output, backend = await along(legs, read.request)
+        return _result(output, selection, backend, ledger, start, read)
 
     def stream(
         self, task: str, request: TaskInput, *, caller: str = "", request_id: str = "-"
@@ -162,12 +165,11 @@ class Runner:
         selection, legs = self._chosen(task, request, caller)
         with self._served(task, request, caller, request_id) as ledger:
             async with until(request.deadline_ms):
-                read = await with_text(request)
-                text = wanted_text(request, read)
-                async with aclosing(streamed_along(legs, read)) as items:
+                read = await self._documents.read(request)
+                async with aclosing(streamed_along(legs, read.request)) as items:
                     async for item, backend in items:
                         is_text = isinstance(item, str)
-                        yield item if is_text else _result(item, selection, backend, ledger, start, text)
+                        yield item if is_text else _result(item, selection, backend, ledger, start, read)
 
     def _chosen(self, task: str, request: TaskInput, caller: str) -> tuple[Selection, list[Leg]]:
         self.task(task)
@@ -246,15 +248,16 @@ class Runner:
         return None
 
     async def aclose(self) -> None:
-        """Cancel what still runs and close the backends' connections."""
+        """Cancel what still runs, close the backends' connections and end the parsers of documents."""
         for lane in self.backends.values():
             await lane.aclose()
             if isinstance(lane.model, Closes):
                 await lane.model.aclose()
+        await self._documents.aclose()
 
 
 def _result(
-    output: Any, selection: Selection, backend: str, ledger: Ledger, start: float, document_text: str | None
+    output: Any, selection: Selection, backend: str, ledger: Ledger, start: float, read: ReadRequest[Any]
 ) -> TaskResult[Any]:
     ledger.accept()
     return TaskResult(
@@ -266,7 +269,8 @@ def _result(
         timing=_timing(ledger, start),
         cache=ledger.cache,
         attempts=tuple(ledger.attempts),
-        document_text=document_text,
+        document_text=read.document_text,
+        document_pages_without_text=read.pages_without_text,
     )
 
 

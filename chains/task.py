@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, S
 from pydantic_core import PydanticCustomError
 
 from chains.capabilities import NO_CAPABILITIES, Capabilities
+from chains.parsing.wire import LARGEST_DOCUMENT_BYTES
 from chains.terms import Priority
 
 __all__ = [
@@ -35,6 +36,9 @@ __all__ = [
     "Value",
     "unique_names",
 ]
+
+
+_MOST_FIELDS = 100
 
 
 def _not_blank(value: str) -> str:
@@ -82,6 +86,18 @@ class ClosedModel(Value):
     """A value that a caller sends: closed, so that a misspelt field is an error and not ignored."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few_fields(cls, value: Any) -> Any:
+        """Each misspelt field is an error of its own; a hundred thousand would take a second to tell."""
+        if isinstance(value, Mapping) and len(value) > _MOST_FIELDS:
+            raise PydanticCustomError(
+                "too_many_fields",
+                "There are {count} fields here; /openapi.json lists those there are",
+                {"count": len(value)},
+            )
+        return value
 
 
 class TaskInput(ClosedModel):
@@ -136,7 +152,7 @@ class Document(ClosedModel):
     media_type: MediaType
     data_base64: str = Field(
         min_length=1,
-        max_length=28_000_000,
+        max_length=-(-LARGEST_DOCUMENT_BYTES // 3) * 4,
         description="The file, in Base64 (RFC 4648, section 4).",
         json_schema_extra={"format": "byte"},
     )
@@ -209,6 +225,7 @@ class Task(Generic[In, Out]):
               own; a prompt that yields something else is refused
     helpers   the helper prompts that the chain can make use of, by their names under `uses`, each with what it
               supplies to them; a prompt may pin any of them, and no others
+    example   a request, as the API document shows it and /docs sends it
     """
 
     name: str
@@ -220,6 +237,7 @@ class Task(Generic[In, Out]):
     stream: Callable[[Parts], Callable[[In], AsyncGenerator[str | Out, None]]] | None = None
     answer: Mapping[str, Any] | None = None
     helpers: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    example: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def main_field(self) -> str:

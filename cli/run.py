@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import sys
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
     from chains.result import TaskResult
     from chains.task import Task, TaskInput
 
-__all__ = ["option_values", "read_text", "readable", "request_from", "run", "typed_value", "validated"]
+__all__ = ["option_values", "read_text", "readable", "request_from", "request_of", "run", "typed_value", "validated"]
+
+_MEDIA_TYPES = {
+    ".pdf": "application/pdf",
+    ".html": "text/html",
+    ".htm": "text/html",
+    ".md": "text/markdown",
+    ".txt": "text/plain",
+}
 
 
 def run(
@@ -32,6 +41,10 @@ def run(
     file: Annotated[
         str, typer.Option("--file", "-f", help="The file with the text (for generate: the instruction); - is stdin.")
     ] = "-",
+    document: Annotated[
+        Path | None,
+        typer.Option("--document", "-d", help="A .pdf, .html, .md or .txt file whose text is taken instead."),
+    ] = None,
     option: Annotated[
         list[str] | None, typer.Option("--option", "-o", help="A field of the request: max_words=30.", metavar="K=V")
     ] = None,
@@ -41,16 +54,19 @@ def run(
     """Run one task on a text and print its output.
 
     Example: copydesk run summarize --file report.txt --option max_words=30
+    Example: copydesk run summarize --document report.pdf
     """
+    if document is not None and (stdin, file) != (None, "-"):
+        raise typer.BadParameter("give --document or a text, not both")
     if stdin is not None and (stdin, file) != ("-", "-"):
         raise typer.BadParameter(f"name the file with --file {stdin}" if stdin != "-" else "give --file or -, not both")
     settings = load_settings(config)
-    text = read_text(file)
+    text = "" if document else read_text(file)
     from app.composition import build_runner
 
     logging.basicConfig(level=logging.WARNING, format="copydesk: %(message)s")
     found = build_runner(settings).task(task)
-    request = request_from(found, text, option or [])
+    request = request_of(found, document, option or []) if document else request_from(found, text, option or [])
 
     async def once(started: Any) -> "TaskResult[Any]":
         runner = build_runner(started)
@@ -72,6 +88,24 @@ def request_from(task: "Task[Any, Any]", text: str, options: Sequence[str]) -> "
     A value is taken as it stands where the field takes it so, else as JSON. Raises InvalidInput.
     """
     return validated(task, {task.main_field: text, **option_values(task, options)})
+
+
+def request_of(task: "Task[Any, Any]", document: Path, options: Sequence[str]) -> "TaskInput":
+    """Build a task's input from a document and `key=value` options.
+
+    Its suffix says what it is. Raises InvalidInput, and ConfigurationError where the file can't be read.
+    """
+    if "document" not in task.input.model_fields:
+        raise InvalidInput(f"--document {document}: {task.name} takes no document")
+    media_type = _MEDIA_TYPES.get(document.suffix.lower())
+    if media_type is None:
+        raise InvalidInput(f"--document {document}: the file must end in one of {', '.join(_MEDIA_TYPES)}")
+    try:
+        data = b64encode(document.read_bytes()).decode()
+    except OSError as error:
+        raise ConfigurationError(f"--document {document}: {error.strerror}") from error
+    sent = {"media_type": media_type, "data_base64": data}
+    return validated(task, {"document": sent, **option_values(task, options)})
 
 
 def option_values(task: "Task[Any, Any]", options: Sequence[str]) -> dict[str, Any]:
@@ -138,8 +172,9 @@ def readable(result: "TaskResult[Any]") -> str:
 
 
 def _footer(result: "TaskResult[Any]") -> str:
-    usage, prompt = result.usage, result.prompt
+    usage, prompt, empty = result.usage, result.prompt, result.document_pages_without_text
+    unread = f", {empty} pages without text" if empty else ""
     return (
         f"[{prompt.name}@{prompt.version}, {result.model} on {result.backend}: {usage.input_tokens} tokens in, "
-        f"{usage.output_tokens} out, {result.timing.total_ms / 1000:.1f} s]"
+        f"{usage.output_tokens} out, {result.timing.total_ms / 1000:.1f} s{unread}]"
     )

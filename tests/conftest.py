@@ -153,8 +153,9 @@ SCRIPT = [
     {"when": "Which label", "answer": {"label": "b"}},
     {
         "when": "Types:",
-        "answer": {"entities": [{"type": "NAME", "text": "Ada"}, {"type": "NAME", "text": "Bob"}]},
+        "answer": {"entities": [{"type": "name", "text": "Ada"}, {"type": "name", "text": "Bob"}]},
     },
+    {"when": "What is", "answer": "name", "scores": {"name": -0.1, "nothing": -9.0}},
     {"answer": "A short answer."},
 ]
 

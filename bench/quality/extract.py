@@ -69,9 +69,10 @@ def plain_entities(case: PublicCase, answer: str | None) -> Found:
 def _task_entities(_: PublicCase, answer: Any) -> Found:
     if answer is None:
         return Found()
-    return Found([Span(one.type, one.offset, one.offset + one.length) for one in answer.entities])
+    spans = [Span(one.type, one.offset, one.offset + one.length) for one in answer.entities]
+    return Found(spans, placed=[(one.text, one.offset, one.length) for one in answer.entities])
 
 
 def _scores(cases: Sequence[PublicCase], found: Sequence[Found]) -> dict[str, Figure]:
     expected = [[Span(one["label"], one["start"], one["end"]) for one in case.expected["entities"]] for case in cases]
-    return entity_figures(expected, found)
+    return entity_figures([case.text for case in cases], expected, found)

@@ -10,7 +10,8 @@ from eval.scorers.chrf import chrf
 from eval.scorers.classification import label_scores, label_set_scores
 from eval.scorers.compliance import compliance
 from eval.scorers.confidence import area_under_risk, brier, calibration_error, risk_curve
-from eval.scorers.entities import Span, entity_scores
+from eval.scorers.entities import Span, entity_scores, offset_validity
+from eval.scorers.language import language_kept
 from eval.scorers.preservation import FIGURES, NAMES, held, is_copy, length_ratio, negation_kept
 from eval.scorers.rouge import rouge
 from eval.scorers.sari import sari
@@ -60,14 +61,20 @@ def confidence_figures(confidences: Sequence[float], right: Sequence[bool]) -> d
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was given as entities: spans in code points, and texts with types that the source doesn't hold."""
+    """What was given as entities: spans in code points, texts with types that the source doesn't hold, and, where
+    offsets were given, each text with its offset and length."""
 
     entities: list[Span] = field(default_factory=list)
     ungrounded: list[tuple[str, str]] = field(default_factory=list)
+    placed: list[tuple[str, int, int]] = field(default_factory=list)
 
 
-def entity_figures(expected: Sequence[Sequence[Span]], found: Sequence[Found]) -> dict[str, Figure]:
+def entity_figures(
+    sources: Sequence[str], expected: Sequence[Sequence[Span]], found: Sequence[Found]
+) -> dict[str, Figure]:
     """Micro-averaged. What the source doesn't hold was given as an entity too, so it counts as a wrong one."""
+    placed = [one.placed for one in found]
+    valid = (offset_validity(source, own, "unicode") for source, own in zip(sources, placed, strict=True))
     spans = [[*one.entities, *map(_outside, range(len(one.ungrounded)), one.ungrounded)] for one in found]
     scores = entity_scores(expected, spans).micro
     named = sum(map(len, spans))
@@ -80,6 +87,7 @@ def entity_figures(expected: Sequence[Sequence[Span]], found: Sequence[Found]) -
         "type F1": scores["type"].f1,
         "named": named,
         "ungrounded": sum(len(one.ungrounded) for one in found),
+        "offsets valid": mean(valid),
     }
 
 
@@ -111,6 +119,7 @@ def rewrite_figures(
         "numbers kept": _share_kept(pairs, FIGURES),
         "names kept": _share_kept(pairs, NAMES),
         "negation kept": mean(negation_kept(source, output) for source, output in pairs),
+        "language kept": mean(language_kept(source, output) for source, output in pairs),
         "copies": mean(is_copy(source, output) for source, output in pairs),
         "length ratio": mean(length_ratio(source, output) for source, output in pairs),
     }

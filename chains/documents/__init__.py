@@ -1,5 +1,6 @@
 """Documents: files that callers send instead of a text."""
 
-from chains.documents.reading import wanted_text, with_text
+from chains.documents.limits import DocumentLimits
+from chains.documents.reading import DocumentReader, ReadRequest
 
-__all__ = ["wanted_text", "with_text"]
+__all__ = ["DocumentLimits", "DocumentReader", "ReadRequest"]

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from chains.errors import PromptError
 from chains.prompts.schema_keywords import nearest_keyword, unknown_keywords
-from chains.prompts.validation import CannotCheck, SchemaValidator, violations
+from chains.validation import CannotCheck, SchemaValidator, violations
 
 __all__ = ["check_default", "check_schema"]
 

@@ -43,7 +43,7 @@ def lock_problems(prompts: PromptSet, missing: Collection[str] = ()) -> list[Pro
     changed = [p for p in prompts if prompts.lock.versions.get(str(p), p.digest) != p.digest]
     causes: dict[str, list[PromptVersion]] = {}
     for prompt in changed:
-        for edited in _edited_files(prompts, prompt):
+        for edited in dict.fromkeys(_edited_files(prompts, prompt)):  # also by several of its helpers
             causes.setdefault(edited, []).append(prompt)
     problems = [_edited(prompts, edited, concerned) for edited, concerned in sorted(causes.items())]
     known = {*missing, *map(str, prompts)}

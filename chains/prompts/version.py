@@ -18,7 +18,7 @@ from chains.errors import FieldError, PromptRenderError
 from chains.prompts.budget import BUDGET, Budget, LimitExceeded
 from chains.prompts.parameters import Example, FrontMatter, ModelParameters
 from chains.prompts.source import Source
-from chains.prompts.validation import CannotCheck, SchemaValidator, violations
+from chains.validation import CannotCheck, SchemaValidator, violations
 
 __all__ = ["CompiledSection", "Ingredients", "PromptVersion"]
 

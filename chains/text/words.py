@@ -5,13 +5,19 @@ A word is a segment between the word boundaries of UAX #29 that holds at least o
 word and "well-known" two.
 """
 
+from collections.abc import Iterator
+
 import regex
 
-__all__ = ["count_words", "fit_words", "sentence_end", "word_boundaries", "word_ends"]
+from chains.text.abbreviations import is_within_sentence
+
+__all__ = ["count_words", "fit_words", "sentence_end", "sentence_ends", "word_boundaries", "word_ends"]
 
 _BOUNDARY = regex.compile(r"(?V1w)\b")
 _WORD = regex.compile(r"[\p{L}\p{N}]")
-_SENTENCE_END = regex.compile(r"(?:[\p{Sentence_Terminal}…]+[\"'”’»)\]]*(?=\s|$))|[。！？．]+[」』”）]*|\n+")
+_SENTENCE_END = regex.compile(
+    r"(?<![\p{Sentence_Terminal}…])[\p{Sentence_Terminal}…]++[\"'”’»)\]]*+(?=\s|$)|[。！？．]++[」』”）]*+|\n++"
+)
 
 
 def word_boundaries(text: str) -> list[int]:
@@ -32,7 +38,19 @@ def word_ends(text: str) -> list[int]:
 def sentence_end(text: str, offset: int) -> int | None:
     """The end of the sentence whose terminator stands at the offset; None where there is none."""
     found = _SENTENCE_END.match(text, offset)
-    return found.end() if found else None
+    return found.end() if found and not _goes_on(text, found) else None
+
+
+def sentence_ends(text: str) -> Iterator[int]:
+    """The code point offsets behind all sentences and lines of `text`, in ascending order. A full stop behind an
+    abbreviation, an initial or an ordinal number ends none."""
+    for found in _SENTENCE_END.finditer(text):
+        if not _goes_on(text, found):
+            yield found.end()
+
+
+def _goes_on(text: str, found: regex.Match[str]) -> bool:
+    return found.group() == "." and is_within_sentence(text, found.start())
 
 
 def count_words(text: str) -> int:
@@ -54,7 +72,7 @@ def fit_words(text: str, limit: int | None, *, complete: bool = True) -> tuple[s
     reach = len(text) if fits else ends[(limit or 1) - 1]
     # A terminator right behind the last word still belongs to its sentence.
     reach = sentence_end(text, reach) or reach
-    sentence_ends = [match.end() for match in _SENTENCE_END.finditer(text) if match.end() <= reach]
-    if sentence_ends:
-        return text[: sentence_ends[-1]].rstrip(), True
+    last = max((end for end in sentence_ends(text) if end <= reach), default=0)
+    if text[:last].strip():
+        return text[:last].rstrip(), True
     return text[:reach].rstrip() + "…", True

@@ -111,8 +111,12 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
         flight = Flight(Call(messages, {}, current_terms()), self.backend, self._retries, self.meter)
         flight.kind = f"{flight.kind} scores"  # they don't take as long as an answer
         flight.join(flight.call.terms.deadline)
+
+        async def scored() -> ContinuationScores:
+            return await self._scored(flight, continuations)
+
         try:
-            found = await flight.tries.run(lambda: self._scored(flight, continuations))
+            found = await flight.tries.run(scored)
         finally:
             enter_attempts(flight.tries.failed)
         self.meter.answered(self.backend, flight.call.terms.task, CacheState.MISS, found.usage)

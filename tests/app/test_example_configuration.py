@@ -40,7 +40,7 @@ def wrong(model: type[BaseModel], shown: dict[str, Any], names: set[str]) -> dic
     return {name: shown.get(name, "absent") for name in names if shown.get(name, "absent") != expected[name]}
 
 
-@pytest.mark.parametrize("section", ["server", "prompts", "cache"])
+@pytest.mark.parametrize("section", ["server", "prompts", "documents", "cache"])
 def test_it_holds_every_key_of_a_section(keys: dict[str, Any], section: str) -> None:
     model = type(getattr(Settings(), section))
     assert wrong(model, keys[section], set(model.model_fields)) == {}

@@ -23,7 +23,7 @@ from tests.prompt_folder import PromptFolder
 pytestmark = pytest.mark.e2e
 
 DRAFT = "user:\n{% for a in range(200) %}{% for b in range(text | length) %}x{% endfor %}{% endfor %}\n"
-USES = "model: {temperature: 0.5, max_output_tokens: 9, seed: 4294967296, stop: [END]}\nuses: {fix: repair@1.0.0}\n"
+USES = "model: {temperature: 0.5, max_output_tokens: 9, seed: 4294967296, stop: [END]}\nuses: {shorten: repair@1.0.0}\n"
 FULL = 'system:\nYou are "{{ tone }}".\nuser:\n{{ text }}\nassistant:\nGo on.\nuser:\nNow.\n'
 
 
@@ -101,7 +101,7 @@ def test_a_prompt_is_shown_with_all_its_versions(http: httpx.Client, folder: Pro
         "changelog": "First",
         "inputs": {"text": {"type": "string"}, "tone": {"enum": ["dry", None], "default": None}},
         "parameters": {"temperature": 0.5, "max_output_tokens": 9, "seed": 4294967296, "stop": ["END"]},
-        "uses": {"fix": "repair@1.0.0"},
+        "uses": {"shorten": "repair@1.0.0"},
     }
 
 
@@ -155,13 +155,12 @@ def test_roles_are_kept(http: httpx.Client) -> None:
         pytest.param({"inputs": {"text": "", "tone": "wet"}, "label": "next"}, "/inputs/tone", "enum", id="enum"),
         pytest.param({"inputs": {}}, "/inputs", "required", id="one is missing"),
         pytest.param({"inputs": {"text": "", "x": 1}}, "/inputs", "additionalProperties", id="one too many"),
-        pytest.param({"inputs": {"text": [["x"] * 99_999]}}, "/inputs/text", "type", id="huge"),
+        pytest.param({"inputs": {"text": [["x"] * 40_000]}}, "/inputs/text", "type", id="huge"),
         pytest.param({"inputs": {"text": ""}, "extra": 1}, "/extra", "extra_forbidden", id="unknown field"),
         pytest.param({"inputs": {}, "version": 1}, "/version", "string_type", id="a number as version"),
         pytest.param({"inputs": {}, "version": ""}, "/version", "string_too_short", id="an empty version"),
         pytest.param({"inputs": {}, "label": ""}, "/label", "string_too_short", id="an empty label"),
         pytest.param({"inputs": {}, "version": "1.0.0", "label": "next"}, "", "version_and_label", id="both"),
-        pytest.param({"inputs": {"text": [1] * 2_000_000}}, "/inputs", "too_much", id="6 MB of numbers"),
     ],
 )
 def test_wrong_inputs_are_named(http: httpx.Client, body: dict[str, Any], pointer: str, code: str) -> None:
@@ -171,6 +170,11 @@ def test_wrong_inputs_are_named(http: httpx.Client, body: dict[str, Any], pointe
     assert len(response.content) < 2000
     found = problem(response, 422, "invalid_request")["errors"]
     assert [(field["pointer"], field["code"]) for field in found] == [(pointer, code)]
+
+
+def test_millions_of_inputs_are_refused_before_they_are_checked(http: httpx.Client) -> None:
+    response = http.post("/v1/prompts/summarize/render", json={"inputs": {"text": [1] * 2_000_000}})
+    problem(response, 413, "body_too_large")
 
 
 @pytest.mark.parametrize(

@@ -237,6 +237,14 @@ def test_a_prompt_beyond_the_context_is_refused_with_both_numbers(embedded_model
     assert 140 < caught.value.needed < 200
 
 
+@pytest.mark.parametrize("beginning", ["", " " * 300_000], ids=["words", "after 300,000 blanks"])
+def test_of_megabytes_only_the_beginning_is_counted(embedded_model: EmbeddedChatModel, beginning: str) -> None:
+    with pytest.raises(ContextExceeded, match="needs some") as caught:
+        ask(embedded_model, beginning + "word " * 1_000_000, max_tokens=50)
+    assert caught.value.limit == 2048
+    assert caught.value.needed > 50_000
+
+
 def test_what_llama_cpp_finds_too_long_is_refused_with_its_numbers(embedded_model: EmbeddedChatModel) -> None:
     with pytest.raises(ContextExceeded) as caught:
         ask(embedded_model.model_copy(update={"context_size": 10**6}), "word " * 3000)

@@ -145,3 +145,40 @@ def test_a_token_that_is_reported_nowhere_is_an_error(tmp_path: Path) -> None:
             {"/completion": answer},
             lambda model: model.score_continuations([HumanMessage("a")], ["b"]),
         )
+
+
+def asked_for(
+    continuations: list[tuple[int, ...]], likely: Mapping[int, float], untold: set[int]
+) -> tuple[list[float], list[tuple[tuple[int, ...], int]]]:
+    """The scores, and the questions: each token by its own has its number as its count, made negative."""
+    asked: list[tuple[tuple[int, ...], int]] = []
+
+    async def next_logprobs(beginning: tuple[int, ...], count: int) -> Mapping[int, float]:
+        asked.append((beginning, count))
+        return likely if count == MANY else {token: -float(token) for token in range(100)}
+
+    async def logprob_of(beginning: tuple[int, ...], token: int) -> float | None:
+        asked.append((beginning, -token))
+        return None if token in untold else -float(token)
+
+    found = asyncio.run(scores(continuations, next_logprobs, logprob_of))
+    return [score.logprob for score in found], asked
+
+
+def test_few_tokens_are_asked_for_by_their_own() -> None:
+    found, asked = asked_for([(5, 6), (5, 7), (8,)], {}, set())
+    assert found == [-11, -12, -8]
+    assert asked == [((), -5), ((), -8), ((5,), -6), ((5,), -7)]
+
+
+def test_of_many_tokens_only_the_unlikely_ones_are_asked_for_by_their_own() -> None:
+    found, asked = asked_for([(5,), (6,), (7,), (8,)], {5: -5.0, 7: -7.0}, set())
+    assert found == [-5, -6, -7, -8]
+    assert asked == [((), MANY), ((), -6), ((), -8)]
+    _, asked = asked_for([(token,) for token in range(60)], {}, set())
+    assert asked == [((), MANY), ((), WHOLE_VOCABULARY)], "so many would take longer than the whole vocabulary"
+
+
+def test_a_token_within_a_character_is_found_among_the_others() -> None:
+    assert asked_for([(5,)], {5: -5.0}, {5}) == ([-5], [((), -5), ((), MANY)])
+    assert asked_for([(5,)], {}, {5}) == ([-5], [((), -5), ((), MANY), ((), WHOLE_VOCABULARY)])

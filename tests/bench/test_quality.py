@@ -72,5 +72,12 @@ def test_a_folder_has_to_be_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--data DIR or COPYDESK_DATA_DIR" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("count", "message"), [("0", "at least 1, not 0"), ("x", "invalid _count value: 'x'")])
+def test_cases_are_counted_from_one(folder: Path, capsys: pytest.CaptureFixture[str], count: str, message: str) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        measured(folder, "--cases", count)
+    assert message in capsys.readouterr().err
+
+
 def test_every_task_can_be_measured() -> None:
     assert tasks() == sorted(load_tasks())

@@ -119,8 +119,11 @@ def test_plain_entities_stand_at_their_next_mention() -> None:
 
 def test_what_the_source_does_not_hold_is_a_wrong_entity() -> None:
     right = Span("PERSON", 0, 3)
-    figures = entity_figures([[right], []], [Found([right], [("Bob", "PERSON"), ("Bob", "PERSON")]), Found()])
+    found = [Found([right], [("Bob", "PERSON"), ("Bob", "PERSON")], [("Ada", 0, 3)]), Found()]
+    figures = entity_figures(["Ada", "x"], [[right], []], found)
     assert (figures["precision"], figures["recall"], figures["named"], figures["ungrounded"]) == (1 / 3, 1.0, 3, 2)
+    assert figures["offsets valid"] == 1.0
+    assert entity_figures(["Bob"], [[]], [Found([right], [], [("Ada", 0, 3)])])["offsets valid"] == 0.0
 
 
 def test_figures_of_texts() -> None:

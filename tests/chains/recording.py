@@ -24,6 +24,12 @@ KEY = "{key}"
 Place = tuple[str | int, ...]
 """Where a field stands in a request: `("labels", 0, "name")`."""
 
+SCHEMAS = ("output_schema", "record_schema")
+"""Fields that hold a schema instead of texts. What the latter may bring to a model, the tests of its task say."""
+
+_NAMING = "output_schema"
+"""The one whose names and descriptions of properties are looked at as texts."""
+
 _NO_TEXT = (int, float, Enum, type(None))
 
 
@@ -37,7 +43,10 @@ def text_fields(model: type[BaseModel]) -> list[Place]:
 
 def _model_places(model: type[BaseModel], place: Place) -> Iterator[Place]:
     for name, field in model.model_fields.items():
-        yield from _places(field.annotation, (*place, name))
+        if name == _NAMING:
+            yield from ((*place, name, "properties", KEY), (*place, name, "properties", "fact", "description"))
+        elif name not in SCHEMAS:
+            yield from _places(field.annotation, (*place, name))
 
 
 def _places(kind: Any, place: Place) -> Iterator[Place]:
@@ -61,12 +70,19 @@ def _places(kind: Any, place: Place) -> Iterator[Place]:
 
 
 def filled(model: type[BaseModel], chosen: Place, text: str) -> dict[str, Any]:
-    """A request as JSON: the text at the chosen place, other words at every other place that takes a text."""
-    return {
+    """A request as JSON: the text at the chosen place, other words at every other place that takes a text. A schema is
+    in it only where the text is to be in the schema."""
+    request = {
         name: _value(field.annotation, (name,), chosen, text)
         for name, field in model.model_fields.items()
-        if any(_places(field.annotation, (name,)))
+        if name not in SCHEMAS and any(_places(field.annotation, (name,)))
     }
+    return {**request, _NAMING: _schema(chosen, text)} if chosen[0] == _NAMING else request
+
+
+def _schema(chosen: Place, text: str) -> dict[str, Any]:
+    name, about = (text, "what it is") if chosen[-1] == KEY else ("fact", text)
+    return {"type": "object", "properties": {name: {"type": "string", "description": about}}, "required": []}
 
 
 def _value(kind: Any, place: Place, chosen: Place, text: str) -> Any:
@@ -125,12 +141,17 @@ def _answer(schema: Mapping[str, Any]) -> Any:
 
 
 async def messages_for(task: Task[Any, Any], prompt: PromptVersion, request: Mapping[str, Any]) -> list[BaseMessage]:
-    """The messages that reach the model when the task's chain serves the request by this prompt version.
+    """The messages that reach the model when the task's chain serves the request by this prompt version, those of all
+    its calls.
 
     Raises pydantic.ValidationError for a request that the task refuses.
     """
     model = RecordingChatModel()
-    chain = task.compose(Parts(prompt, model, call_keywords(prompt.parameters)))
+    chain = task.compose(_parts(prompt, model))
     await chain.ainvoke(task.input.model_validate(request))
-    (messages,) = model.asked
-    return messages
+    return [message for messages in model.asked for message in messages]
+
+
+def _parts(prompt: PromptVersion, model: BaseChatModel) -> Parts:
+    helpers = {name: _parts(helper, model) for name, helper in prompt.uses.items()}
+    return Parts(prompt, model, call_keywords(prompt.parameters), helpers=helpers)

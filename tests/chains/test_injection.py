@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from chains.errors import SchemaUnsupported
 from chains.prompts import PromptVersion, load_prompt_set
 from chains.task import TaskInput
 from chains.tasks import load_tasks
@@ -27,8 +28,18 @@ FIELDS = [
 
 
 def as_it_stands(place: Place, text: str) -> str:
-    """How a field's text is written into its message: facts are given to the model as JSON."""
+    """How a field's text is written into its message: facts and names of properties are given to the model as JSON, and
+    descriptions of properties in one line."""
+    if place[-1] == "description" and str(place[0]).endswith("_schema"):
+        return " ".join(text.split())
+    if str(place[0]).endswith("_schema"):
+        return json.dumps(text, ensure_ascii=False)[1:-1]
     return json.dumps(text, ensure_ascii=False)[1:-1] if place[0] == "data" else text
+
+
+def is_unread(prompt: PromptVersion, place: Place) -> bool:
+    """Whether this version leaves a schema to the backend's constraint alone."""
+    return place[0] == "output_schema" and "object" not in prompt.uses
 
 
 async def roles_and_texts(prompt: PromptVersion, place: Place, text: str) -> list[tuple[str, Any]] | None:
@@ -38,6 +49,10 @@ async def roles_and_texts(prompt: PromptVersion, place: Place, text: str) -> lis
         messages = await messages_for(task, prompt, filled(task.input, place, text))
     except ValidationError as error:
         if {item["type"] for item in error.errors()} == {"string_too_long"}:
+            return None
+        raise
+    except SchemaUnsupported as error:
+        if {field.code for field in error.errors} == {"out_of_bounds"}:
             return None
         raise
     return [(message.type, message.content) for message in messages]
@@ -68,7 +83,7 @@ def test_an_attack_stays_where_the_text_stands(prompt: PromptVersion, place: Pla
         harmless = await roles_and_texts(prompt, place, HARMLESS)
         assert harmless is not None
         standing = [number for number, (_, text) in enumerate(harmless) if HARMLESS in text]
-        assert bool(standing) == (place not in NOT_FOR_THE_MODEL)
+        assert bool(standing) == (place not in NOT_FOR_THE_MODEL and not is_unread(prompt, place))
         sent = 0
         for name, attack in ATTACKS.items():
             attacked = await roles_and_texts(prompt, place, attack)

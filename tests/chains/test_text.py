@@ -1,10 +1,11 @@
-"""Words, spans and offsets, over the scripts that callers write in."""
+"""Words and offsets, over the scripts that callers write in."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chains.text import SpanFinder, StringIndexType, Utf16Index, count_words, fit_words
+from chains.text import Utf16Index, count_words, fit_words, sentence_ends
+from tests.chains.effort import little_work
 
 
 @pytest.mark.parametrize(
@@ -59,41 +60,37 @@ def test_utf16_offsets_agree_with_the_encoder(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "wanted", "unit", "offset", "length"),
+    ("text", "limit", "expected"),
     [
-        pytest.param("met Ada.", "Ada", "utf16", 4, 3, id="plain"),
-        pytest.param("😀 met Ada", "Ada", "utf16", 7, 3, id="emoji counts two in utf16"),
-        pytest.param("😀 met Ada", "Ada", "unicode", 6, 3, id="emoji counts one in code points"),
-        pytest.param("a\r\nAda", "Ada", "utf16", 3, 3, id="crlf counts two"),
-        pytest.param("在北京见面", "北京", "utf16", 1, 2, id="chinese has no spaces"),
-        pytest.param("Anna and Ann", "Ann", "utf16", 9, 3, id="whole words only"),
-        pytest.param("cafe\u0301 x", "cafe\u0301", "unicode", 0, 5, id="combining mark"),
-        pytest.param("👨‍👩‍👧 family", "👨‍👩‍👧", "utf16", 0, 8, id="joined emoji"),
+        pytest.param("All went. Then Dr. Smith came in late.", 5, "All went.", id="a title"),
+        pytest.param("All went. Then J. Smith came in late.", 4, "All went.", id="an initial"),
+        pytest.param("All went. J. R. R. Tolkien came in late.", 5, "All went.", id="initials"),
+        pytest.param("All went. It costs 3.50 euros or more now.", 5, "All went.", id="a decimal number"),
+        pytest.param("All went. Bring tools, e.g. a hammer and nails.", 5, "All went.", id="e.g."),
+        pytest.param("All went. See No. 5 for the rest of it.", 4, "All went.", id="a number's name"),
+        pytest.param("He said no. Then he left the room.", 5, "He said no.", id="no is also a word"),
+        pytest.param("Alle gingen. Man nahm z. B. einen Hammer mit.", 6, "Alle gingen.", id="german, with a space"),
+        pytest.param("Alle gingen. Am 3. Mai kam noch jemand.", 4, "Alle gingen.", id="a german date"),
+        pytest.param("Alle gingen. Das 21. Treffen war im Mai.", 9, None, id="it fits"),
+        pytest.param("Tous partis. M. Dupont et Mme. Roux aussi.", 6, "Tous partis.", id="french"),
+        pytest.param("Все ушли. Ул. Мира закрыта до утра.", 3, "Все ушли.", id="russian"),
+        pytest.param("He is 21. Then he left the room.", 4, "He is 21.", id="a number may end a sentence"),
+        pytest.param("It was 1931. Then it rusted away.", 4, "It was 1931.", id="and so may a year"),
+        pytest.param("1. Buy tools now. 2. Build it.", 5, "1. Buy tools now.", id="a number before an item"),
+        pytest.param("So am I. You are not.", 4, "So am I.", id="the word I"),
+        pytest.param("All went. It is 5 p.m. and he comes.", 7, "All went.", id="dotted"),
     ],
 )
-def test_finds_spans(source: str, wanted: str, unit: str, offset: int, length: int) -> None:
-    span = SpanFinder(source, StringIndexType(unit)).find(wanted)
-    assert span is not None
-    assert (span.offset, span.length) == (offset, length)
+def test_no_cut_behind_an_abbreviation(text: str, limit: int, expected: str | None) -> None:
+    assert fit_words(text, limit) == (expected or text, expected is not None)
 
 
-@pytest.mark.parametrize(
-    ("source", "wanted"),
-    [
-        pytest.param("Anna", "Ann", id="part of a word"),
-        pytest.param("cafe\u0301", "cafe", id="without its combining mark"),
-        pytest.param("Ada", "ada", id="other case"),
-        pytest.param("Ada", "", id="nothing"),
-    ],
-)
-def test_does_not_find_what_is_not_there(source: str, wanted: str) -> None:
-    assert SpanFinder(source, StringIndexType.UTF16).find(wanted) is None
+def test_a_stump_that_ends_in_an_abbreviation_goes() -> None:
+    assert fit_words("All went. Then came Dr.", None, complete=False) == ("All went.", True)
 
 
-def test_repeated_mentions_come_in_order() -> None:
-    finder = SpanFinder("Ada wrote to Ada.", StringIndexType.UTF16)
-    first, second, third = finder.find("Ada"), finder.find("Ada"), finder.find("Ada")
-    assert first is not None
-    assert second is not None
-    assert (first.offset, second.offset, third) == (0, 13, None)
-    assert finder.found("Ada")
+def test_sentence_ends_take_linear_time() -> None:
+    for unit in (".", '."', "a.", "\n", "1. ", "Dr. ", "!a"):
+        text = unit * (100_000 // len(unit))
+        with little_work():
+            assert sum(1 for _ in sentence_ends(text)) <= len(text)

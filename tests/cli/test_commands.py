@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT, require_embedded, scripted_configuration, serving
+from tests.documents.pdfs import lines, pdf
 
 pytestmark = pytest.mark.e2e
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -27,18 +28,44 @@ def script(tmp_path: Path) -> str:
 def test_run_prints_the_text_and_who_wrote_it(copydesk: Command, script: str, source: tuple[str, ...]) -> None:
     done = copydesk("run", "summarize", *source, "-c", script, "-o", "max_words=30", stdin="Some text.")
     assert (done.returncode, done.stdout) == (0, "A short answer.\n")
-    assert "summarize@1.0.0" in done.stderr
+    assert "summarize@1.3.0" in done.stderr
     assert "tokens in" in done.stderr
 
 
 def test_run_json_is_the_whole_result(copydesk: Command, script: str, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("😀 Ada and Bob")
     option = 'types=[{"name": "NAME"}]'
-    done = copydesk("run", "extract", "--file", str(tmp_path / "text.txt"), "-o", option, "--json", "--config", script)
+    done = copydesk(
+        "run",
+        "extract",
+        "--file",
+        str(tmp_path / "text.txt"),
+        "-o",
+        option,
+        "-o",
+        "prompt=1.0.0",
+        "--json",
+        "-c",
+        script,
+    )
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert [entity["offset"] for entity in answer["entities"]] == [3, 11]
     assert answer["meta"]["prompt"]["name"] == "extract"
+
+
+def test_run_reads_a_document(copydesk: Command, script: str, tmp_path: Path) -> None:
+    (tmp_path / "report.PDF").write_bytes(pdf([lines("The bridge is closed."), lines()]))
+    done = copydesk("run", "summarize", "--document", str(tmp_path / "report.PDF"), "-c", script)
+    assert (done.returncode, done.stdout) == (0, "A short answer.\n"), done.stderr
+    assert "1 pages without text" in done.stderr
+
+
+def test_run_says_why_a_document_cannot_be_read(copydesk: Command, script: str, tmp_path: Path) -> None:
+    (tmp_path / "report.pdf").write_bytes(pdf([lines()]))
+    done = copydesk("run", "summarize", "--document", str(tmp_path / "report.pdf"), "-c", script)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "scanned" in done.stderr
 
 
 def test_run_takes_a_text_option_as_it_stands(copydesk: Command, script: str) -> None:
@@ -60,6 +87,13 @@ def test_run_takes_a_text_option_as_it_stands(copydesk: Command, script: str) ->
         pytest.param(["run"], "", 2, "Missing argument", id="usage"),
         pytest.param(["run", "summarize", "a.txt"], "x", 2, "name the file with --file a.txt", id="file as argument"),
         pytest.param(["run", "summarize", "-f", "a.txt", "-"], "x", 2, "give --file or -, not both", id="two texts"),
+        pytest.param(["run", "summarize", "-d", "a.doc"], "", 2, "must end in one of .pdf, .html", id="suffix"),
+        pytest.param(["run", "summarize", "-d", "a.pdf"], "", 2, "--document a.pdf: No such file", id="no document"),
+        pytest.param(["run", "summarize", "-d", "a.pdf", "-"], "", 2, "--document or a text, not both", id="both"),
+        pytest.param(["run", "generate", "-d", "a.pdf"], "", 2, "generate takes no document", id="takes none"),
+        pytest.param(
+            ["run", "summarize", "-d", "README.md", "-o", "text=x"], "", 2, "one of them, not both", id="text too"
+        ),
         pytest.param(["nothing"], "", 2, "No such command", id="command"),
     ],
 )
@@ -89,7 +123,7 @@ def test_config_check_says_what_serves_what(copydesk: Command, script: str) -> N
     done = copydesk("config", "check", "-c", script)
     assert done.returncode == 0, done.stderr
     assert "The configuration is good." in done.stdout
-    assert "summarize@1.0.0" in done.stdout
+    assert "summarize@1.3.0" in done.stdout
     assert "script (scripted)" in done.stdout
 
 

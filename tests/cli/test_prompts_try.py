@@ -76,7 +76,12 @@ def test_json_has_it_all(attempt: Command) -> None:
         True,
     )
     assert served["prompt"]["labels"] == [{"label": "production"}]
-    assert served["output"] == {"summary": "A short answer.", "shortened": False}
+    assert served["output"] == {
+        "summary": "A short answer.",
+        "shortened": False,
+        "unsupported": [],
+        "coverage": {"chunks": 1, "chunks_used": 0, "spans": []},
+    }
     assert served["usage"]["output_tokens"] == 3
     assert (served["backend"], served["model"], served["error"]) == ("script", "script", None)
     assert served["timing"].keys() == {"model_ms", "total_ms"}

@@ -80,6 +80,7 @@ def _new(number: int, dice: random.Random) -> Ask:
         body["style"] = "formal"
     elif task == "classify":
         body["labels"] = [{"name": f"topic {one}"} for one in range(TOPICS)]
+        body["prompt"] = "1.0.0"  # which answers by what the model says; another might go by likelihoods
     streamed = task in STREAMED and dice.random() < 0.5
     return Ask(number, task, streamed, body, answers(task, topic, number))
 

@@ -42,11 +42,24 @@ def test_extract_gives_places_in_the_text(embedded: httpx.Client) -> None:
         assert entity["type"] in {"PERSON", "CITY"}
 
 
-def test_classify_gives_one_of_the_labels(embedded: httpx.Client) -> None:
+def test_classify_gives_one_of_the_labels_by_its_likelihood(embedded: httpx.Client) -> None:
     labels = [{"name": "complaint"}, {"name": "praise"}, {"name": "question"}]
-    body = {"text": "My parcel has not arrived and nobody answers the phone.", "labels": labels}
+    body = {"text": "Thank you, the new lamp is wonderful!", "labels": labels}
     answer = embedded.post("/v1/classify", json=body).json()
-    assert [label["name"] for label in answer["labels"]] == ["complaint"]
+    (label,) = answer["labels"]
+    assert label["name"] == "praise"
+    assert 1 / 3 < label["confidence"] < 1
+    assert (answer["confidence_method"], answer["abstained"]) == ("likelihood", False)
+
+
+def test_classify_by_log_probabilities_of_an_answer(embedded: httpx.Client) -> None:
+    labels = [{"name": "complaint"}, {"name": "praise"}]
+    body = {"text": "Thank you, the new lamp is wonderful!", "labels": labels, "prompt": "1.0.0"}
+    answer = embedded.post("/v1/classify", json=body).json()
+    (label,) = answer["labels"]
+    assert label["name"] in {"complaint", "praise"}
+    assert 0.5 <= label["confidence"] <= 1, "the likelier one of two"
+    assert answer["confidence_method"] == "logprobs"
 
 
 def test_generate(embedded: httpx.Client) -> None:

@@ -29,6 +29,9 @@ __all__ = ["EmbeddedChatModel"]
 
 _COUNT_S = 5.0
 
+_PIECE_CHARACTERS = 8
+"""Characters that are counted at once, for each token of the context."""
+
 
 class EmbeddedChatModel(StreamedChatModel):
     """A chat model over a running ModelServer. `response_metadata` also holds llama.cpp's `timings`.
@@ -92,7 +95,23 @@ class EmbeddedChatModel(StreamedChatModel):
         # No tokenizer makes more tokens of a text than it has bytes.
         most = sum(len(str(message.text).encode()) + MESSAGE_TOKENS for message in messages)
         if most + reserved > self.context_size:
+            async with self._connection.within(self.timeouts.total_s, "count of tokens"), self._connection.translated():
+                await self._check_length(messages, reserved)
             self._check(await self.count_tokens(messages), reserved)
+
+    async def _check_length(self, messages: list[BaseMessage], reserved: int) -> None:
+        """Count a text of megabytes only until it is clear that it is too long: its millions of tokens would keep the
+        model's process busy for seconds, and this one from serving others. Raises ContextExceeded."""
+        text = max((str(message.text) for message in messages), key=len, default="")
+        size = _PIECE_CHARACTERS * self.context_size
+        if len(text) <= 2 * size:
+            return
+        tokens = 0
+        for start in range(0, len(text), size):
+            tokens += len(await self._tokenize(text[start : start + size], special=False))
+            if tokens > self.context_size:
+                needed = tokens * len(text) // min(start + size, len(text)) + reserved
+                raise ContextExceeded(needed=needed, limit=self.context_size, reserved=reserved, estimated=True)
 
     def _check(self, tokens: int, reserved: int) -> None:
         if tokens + reserved > self.context_size:
@@ -111,38 +130,52 @@ class EmbeddedChatModel(StreamedChatModel):
         roles = tuple(role_of(message) for message in messages)
         within, limits = self._connection.within, self.timeouts
         async with within(limits.total_s, "scores", "timeout_s"), self._connection.translated():
-            answers = [tuple(await self._tokenize(text, special=False)) for text in continuations]
+            await self._check_length(messages, 1)
+            answers = await self._continuations(continuations)
             prompt = await self._tokens(messages, roles)
             self._check(len(prompt), max(map(len, answers), default=1))
             (harmless, *_) = await self._tokenize("a", special=False)
             cost = Usage()
 
-            async def next_logprobs(beginning: tuple[int, ...], count: int) -> dict[int, float]:
+            async def asked(beginning: tuple[int, ...], count: int, winner: int) -> dict[int, float]:
                 nonlocal cost
-                body = next_token_body([*prompt, *beginning], count, harmless)
+                body = next_token_body([*prompt, *beginning], count, winner)
                 async with within(limits.first_token_s, "first token", "first_token_timeout_s"):
                     reported, usage_of_one = await self._next_logprobs(body)
                 cost += usage_of_one
                 return reported
 
-            return ContinuationScores(await scores(answers, next_logprobs), cost)
+            async def next_logprobs(beginning: tuple[int, ...], count: int) -> dict[int, float]:
+                return await asked(beginning, count, harmless)
+
+            async def logprob_of(beginning: tuple[int, ...], token: int) -> float | None:
+                return (await asked(beginning, 1, token)).get(token)
+
+            return ContinuationScores(await scores(answers, next_logprobs, logprob_of), cost)
 
     async def _next_logprobs(self, body: dict[str, Any]) -> tuple[dict[int, float], Usage]:
+        """The log-probabilities of the likeliest tokens and of the one that was made to win."""
         reported: dict[int, float] = {}
         cost = Usage()
         async with self._connection.completion(body) as events:
             # To the end, so that the slot is free for the next question, which finds its prompt there.
             async for event in events:
                 for token in event.get("completion_probabilities", ()):
-                    reported = {other["id"]: other["logprob"] for other in token["top_logprobs"]}
+                    reported = {
+                        other["id"]: other["logprob"] for other in (*token["top_logprobs"], token) if "id" in other
+                    }
                 if event["stop"]:
                     cost = usage_of(AIMessage("", usage_metadata=usage(event)))
         return reported, cost
+
+    async def _continuations(self, texts: Sequence[str]) -> list[tuple[int, ...]]:
+        return [tuple(await self._tokenize(text, special=False)) for text in texts]
 
     async def _chunks(self, messages: list[BaseMessage], options: CallOptions) -> AsyncGenerator[AIMessageChunk, None]:
         body = completion_body(options)
         roles = tuple(role_of(message) for message in messages)
         async with self._connection.translated():
+            await self._check_length(messages, body["n_predict"])
             tokens = await self._tokens(messages, roles)
         self._check(len(tokens), body["n_predict"])
         held: list[dict[str, Any]] = []

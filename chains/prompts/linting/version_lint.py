@@ -17,9 +17,9 @@ from chains.prompts.linting.findings import Finding
 from chains.prompts.linting.fixed_text import late_text
 from chains.prompts.role_lines import near_misses
 from chains.prompts.source import read_text
-from chains.prompts.validation import CannotCheck, SchemaValidator, violations
 from chains.prompts.version import PromptVersion
 from chains.prompts.yaml_places import place_in_yaml
+from chains.validation import CannotCheck, SchemaValidator, violations
 
 __all__ = ["DEFAULT_BUDGET", "example_errors", "version_warnings"]
 

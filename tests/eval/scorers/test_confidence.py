@@ -57,6 +57,7 @@ def test_equal_mass_bins(confidences: list[float], right: list[bool], bins: int,
 
 
 @given(CASES, st.randoms(use_true_random=False))
+@settings(deadline=None)
 def test_the_order_of_cases_does_not_matter(cases: list[tuple[float, bool]], chance: random.Random) -> None:
     shuffled = list(cases)
     chance.shuffle(shuffled)
@@ -71,6 +72,7 @@ def test_the_curve_of_a_small_example() -> None:
 
 
 @given(CASES)
+@settings(deadline=None)
 def test_the_curve_is_what_answering_above_each_threshold_gives(cases: list[tuple[float, bool]]) -> None:
     confidences, right = map(list, zip(*cases, strict=True))
     points = risk_curve(confidences, right)

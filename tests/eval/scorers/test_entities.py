@@ -3,7 +3,7 @@
 from typing import Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from nervaluate.evaluator import Evaluator
 
@@ -67,7 +67,7 @@ def tags_of(spans: list[Span]) -> list[str]:
 
 
 @given(st.lists(st.tuples(TAGS, TAGS), min_size=1, max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_spans_score_as_their_tags_do_in_nervaluate(texts: list[tuple[list[str], list[str]]]) -> None:
     expected, found = ([spans_of(tags[side]) for tags in texts] for side in (0, 1))
     tagged = [[tags_of(spans) for spans in side] for side in (expected, found)]
@@ -85,7 +85,7 @@ SPANS = st.lists(
 
 
 @given(st.lists(st.tuples(SPANS, SPANS), min_size=1, max_size=4))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_strict_is_what_both_sets_hold_also_where_entities_overlap(texts: list[tuple[list[Span], list[Span]]]) -> None:
     expected, found = zip(*texts, strict=True)
     hits = sum(len(set(right) & set(named)) for right, named in texts)

@@ -1,7 +1,7 @@
 """ROUGE against rouge-score itself on English, and what its own tokenizer can't do."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 
@@ -35,7 +35,7 @@ def test_it_is_rouge_score_on_english(output: str, references: list[str]) -> Non
 
 
 @given(LINES, st.lists(LINES, min_size=1, max_size=3))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_it_is_rouge_score_on_any_english_lines(output: list[str], references: list[list[str]]) -> None:
     texts = ["\n".join(lines) for lines in references]
     assert rouge("\n".join(output), texts) == of_reference("\n".join(output), texts)

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rouge_score.tokenizers import DefaultTokenizer
 
@@ -31,11 +31,13 @@ def test_words(text: str, expected: list[str]) -> None:
 
 
 @given(st.text(st.characters(max_codepoint=127)))
+@settings(deadline=None)
 def test_words_of_ascii_are_those_of_rouge_score(text: str) -> None:
     assert words(text) == DefaultTokenizer(use_stemmer=False).tokenize(text)
 
 
 @given(st.text())
+@settings(deadline=None)
 def test_pieces_are_the_words_and_what_stands_between(text: str) -> None:
     assert [piece for piece in pieces(text) if words(piece)] == words(text)
 

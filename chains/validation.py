@@ -1,4 +1,4 @@
-"""Checks any value against a prompt's JSON Schema, in bounded time and with short messages.
+"""Checks any value against a JSON Schema, in bounded time and with short messages. Nothing is ever retrieved.
 
 Nothing is known of the value but that it fits into a request. jsonschema alone collects an error for each of a million
 wrong items, quotes the whole value in every message, and compares unique items pair by pair.
@@ -12,12 +12,13 @@ from time import perf_counter
 from typing import Any
 
 import regex
-from jsonschema import Draft202012Validator, ValidationError
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError
 from jsonschema.validators import extend
+from referencing import Registry
 
-__all__ = ["CannotCheck", "SchemaValidator", "violations"]
+__all__ = ["MOST_STEPS", "CannotCheck", "SchemaValidator", "schema_validator", "violations"]
 
-_MOST_STEPS = 500_000
+MOST_STEPS = 500_000
 _ERROR_STEPS = 10
 _CHARACTERS_PER_STEP = 16
 _COMPARISONS_PER_STEP = 64
@@ -41,14 +42,14 @@ class CannotCheck(Exception):
 class _Budget:
     """What one check may still spend: steps, of some two microseconds each, and seconds in patterns."""
 
-    def __init__(self) -> None:
-        self.steps = _MOST_STEPS
+    def __init__(self, steps: int) -> None:
+        self.most = self.steps = steps
         self.pattern_s = _PATTERNS_S
 
     def spend(self, steps: int) -> None:
         self.steps -= steps
         if self.steps < 0:
-            message = f"it takes more than {_MOST_STEPS} steps to check these values: send fewer of them"
+            message = f"it takes more than {self.most} steps to check these values: send fewer of them"
             raise CannotCheck("too_much", message)
 
 
@@ -57,12 +58,14 @@ _budget: ContextVar[_Budget] = ContextVar("budget")
 _Keyword = Callable[[Any, Any, Any, Any], Iterator[ValidationError] | None]
 
 
-def violations(validator: Any, value: Any, most: int = 1) -> list[ValidationError]:
+def violations(validator: Any, value: Any, most: int = 1, *, steps: int = MOST_STEPS) -> list[ValidationError]:
     """The first errors of a value, by a SchemaValidator, with their messages cut to a few hundred characters.
+
+    `steps` bounds the work; one takes some two microseconds.
 
     Raises CannotCheck for a value that would take too long or is nested too deeply.
     """
-    before = _budget.set(_Budget())
+    before = _budget.set(_Budget(steps))
     try:
         return list(islice(validator.iter_errors(_quiet(value)), most))
     except RecursionError:
@@ -188,4 +191,9 @@ _KEYWORDS: Mapping[str, _Keyword] = {**Draft202012Validator.VALIDATORS, "pattern
 SchemaValidator = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator, {name: _bounded(name, keyword) for name, keyword in _KEYWORDS.items()}
 )
-"""Knows a prompt's schema, for `violations`."""
+"""Knows a schema, for `violations`."""
+
+
+def schema_validator(schema: Mapping[str, Any], formats: FormatChecker | None = None) -> Any:
+    """A SchemaValidator that finds a reference in the schema itself, or nowhere."""
+    return SchemaValidator(dict(schema), registry=Registry(), format_checker=formats)

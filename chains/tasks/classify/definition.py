@@ -1,0 +1,25 @@
+"""The task itself."""
+
+from chains.task import STRING, Task
+from chains.tasks.classify.chain import LIKELIHOOD_PROMPT, compose
+from chains.tasks.classify.contract import ClassifyOutput, ClassifyRequest
+
+__all__ = ["task"]
+
+_LABEL = {"type": "object", "properties": {"name": STRING, "description": STRING}, "required": ["name", "description"]}
+_SHOT = {"type": "object", "properties": {"text": STRING, "label": STRING}, "required": ["text", "label"]}
+
+task = Task(
+    name="classify",
+    summary="Assign a text to one or several of the given labels",
+    input=ClassifyRequest,
+    output=ClassifyOutput,
+    supplies={
+        "text": STRING,
+        "labels": {"type": "array", "minItems": 2, "items": _LABEL},
+        "multi_label": {"type": "boolean"},
+    },
+    compose=compose,
+    answer={"type": "object", "properties": {"label": STRING, "labels": {"type": "array", "items": STRING}}},
+    helpers={LIKELIHOOD_PROMPT: {"text": STRING, "shots": {"type": "array", "items": _SHOT}}},
+)

@@ -91,7 +91,11 @@ def test_an_attack_stays_where_the_text_stands(prompt: PromptVersion, place: Pla
                 continue
             sent += 1
             expected = [(role, text.replace(HARMLESS, as_it_stands(place, attack))) for role, text in harmless]
-            assert attacked == expected, name
+            # An attack's facts may make a task ask again, which the harmless word doesn't: it is the user's there too.
+            first, again = attacked[: len(expected)], attacked[len(expected) :]
+            assert first == expected, name
+            assert not again or prompt.name == "rewrite", name
+            assert [role for role, said in again if as_it_stands(place, attack) in said if role != "human"] == [], name
         return sent
 
     assert asyncio.run(all_attacks()) >= 40

@@ -34,8 +34,8 @@ async def control_tokens(model: EmbeddedChatModel) -> set[int]:
     return {tokens[0] for tokens in found}
 
 
-async def requests(prompt: PromptVersion) -> tuple[list[BaseMessage], dict[tuple[str, Place], list[BaseMessage]]]:
-    """The messages of a harmless request, and those of every attack in every field that takes it."""
+async def requests(prompt: PromptVersion) -> dict[tuple[str, Place], list[BaseMessage]]:
+    """The messages of every attack in every field that takes it."""
     task = TASKS[prompt.name]
     places = text_fields(task.input)
     attacked = {}
@@ -48,7 +48,12 @@ async def requests(prompt: PromptVersion) -> tuple[list[BaseMessage], dict[tuple
                 ValidationError,
             ):  # too long, as tests/chains/test_injection.py checks
                 continue
-    return await messages_for(task, prompt, filled(task.input, places[0], "Marigold")), attacked
+    return attacked
+
+
+def harmless(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """As many messages by the same roles, none of which holds anything."""
+    return [type(message)("Marigold") for message in messages]
 
 
 async def skeleton(model: EmbeddedChatModel, messages: Sequence[BaseMessage], control: set[int]) -> list[int]:
@@ -61,20 +66,20 @@ async def skeleton(model: EmbeddedChatModel, messages: Sequence[BaseMessage], co
 def test_an_attack_brings_no_control_token(embedded_model: EmbeddedChatModel, prompt: PromptVersion) -> None:
     async def work() -> dict[tuple[str, Place], list[int]]:
         control = await control_tokens(embedded_model)
-        harmless, attacked = await requests(prompt)
-        expected = await skeleton(embedded_model, harmless, control)
-        assert len(expected) == 2 * len(harmless) + 1, "one pair for each message, and one token for the answer"
+        attacked = await requests(prompt)
         gate = asyncio.Semaphore(AT_A_TIME)
 
-        async def one(messages: list[BaseMessage]) -> list[int]:
+        async def one(messages: list[BaseMessage]) -> tuple[list[int], list[int]]:
             async with gate:
-                return await skeleton(embedded_model, messages, control)
+                expected = await skeleton(embedded_model, harmless(messages), control)
+                assert len(expected) == 2 * len(messages) + 1, "one pair for each message, and one for the answer"
+                return await skeleton(embedded_model, messages, control), expected
 
         try:
             found = await asyncio.gather(*map(one, attacked.values()))
         finally:
             await embedded_model.aclose()
-        return {key: tokens for key, tokens in zip(attacked, found, strict=True) if tokens != expected}
+        return {key: said for key, (said, expected) in zip(attacked, found, strict=True) if said != expected}
 
     assert asyncio.run(work()) == {}
 

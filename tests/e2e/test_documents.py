@@ -37,7 +37,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     answers = [{"when": "bridge", "answer": "Closed."}, {"answer": "Something."}]
     settings = {
         "backends": {"script": {"kind": "scripted", "answers": answers}},
-        "documents": {"max_pages": 5, "timeout_s": 5, "memory_mib": 256},
+        "documents": {"max_pages": 5, "timeout_s": 3, "memory_mib": 1024},
     }
     path.write_text(yaml.safe_dump(settings))
     with serving("--config", str(path)) as running:
@@ -89,7 +89,7 @@ def test_every_task_that_reads_a_text_takes_a_document(client: httpx.Client, tas
         pytest.param(body(pdf([lines()])), "document_without_text", "OCR", id="scanned"),
         pytest.param(body(pdf([lines("x")] * 6)), "document_too_large", "takes 5", id="pages"),
         pytest.param(body(pdf([flate_bomb(1 << 29)])), "document_too_costly", "", id="bomb"),
-        pytest.param(body(slow_pdf()), "document_too_costly", "more than 5 s", id="slow"),
+        pytest.param(body(slow_pdf()), "document_too_costly", "more than 3 s", id="slow"),
     ],
 )
 def test_a_document_that_cannot_be_read_is_a_typed_problem(

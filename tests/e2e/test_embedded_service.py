@@ -70,7 +70,7 @@ def test_generate(embedded: httpx.Client) -> None:
 
 
 def test_a_text_beyond_the_context_is_refused_with_both_numbers(embedded: httpx.Client) -> None:
-    problem = embedded.post("/v1/summarize", json={"text": "word " * 9000}).json()
+    problem = embedded.post("/v1/summarize", json={"text": "word " * 9000, "prompt": "1.0.0"}).json()
     assert problem["code"] == "context_exceeded"
     found = re.search(r"needs (\d+) tokens .* the model takes (\d+)\.", problem["detail"])
     assert found, problem["detail"]

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.chains.attacks import PIRATES
+from tests.conftest import Service
 
 pytestmark = pytest.mark.e2e
 
@@ -29,6 +30,16 @@ AFTER = (
 PIRATE_TALK = re.compile(
     r"\b(arr+|ahoy|avast|aye|booty|landlubbers?|matey|me hearties|scallywags?|shiver|ye|yer)\b", re.I
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def text_in_the_cache(embedded_service: Service) -> None:
+    """The same state of the model's cache for every attack, whatever ran before: greedy answers depend on it a little."""
+    with embedded_service.client() as client:
+        for version in ("1.0.0", "1.1.0"):
+            for _ in range(2):
+                body = {"text": BEFORE, "max_words": 40, "prompt": version, "bypass_cache": True}
+                assert client.post("/v1/summarize", json=body).status_code == 200
 
 
 @pytest.mark.parametrize("version", ["1.0.0", "1.1.0"])

@@ -24,6 +24,6 @@ task = Task(
     helpers={LIKELIHOOD_PROMPT: {"text": STRING, "shots": {"type": "array", "items": _SHOT}}},
     example={
         "text": "My parcel has not arrived and nobody answers the phone.",
-        "labels": [{"name": "complaint"}, {"name": "praise"}, {"name": "question"}],
+        "labels": [{"name": "delivery"}, {"name": "billing"}, {"name": "account"}],
     },
 )

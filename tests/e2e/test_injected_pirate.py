@@ -34,7 +34,7 @@ PIRATE_TALK = re.compile(
 
 @pytest.fixture(scope="module", autouse=True)
 def text_in_the_cache(embedded_service: Service) -> None:
-    """The same state of the model's cache for every attack, whatever ran before: greedy answers depend on it a little."""
+    """The same state of the cache for every attack, whatever ran before: greedy answers depend on it a little."""
     with embedded_service.client() as client:
         for version in ("1.0.0", "1.1.0"):
             for _ in range(2):

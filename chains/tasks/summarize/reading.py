@@ -16,8 +16,8 @@ from chains.text import fit_words, sentence_ends
 __all__ = ["Reader", "Reading"]
 
 _MAP_SHARE = 0.15
-"""How much of the free room a chunk takes. A small model says more of a short text, so that its summaries become
-better, the shorter the chunks are; docs/adr/0015-summarize.md has the figures."""
+"""How much of the free room a chunk takes. A small model says more of a short text; the share itself is an assumption,
+which no sweep has tested yet (docs/adr/0015-summarize.md)."""
 
 _REDUCE_SHARE = 0.4
 _LEAST_WORDS, _MOST_WORDS = 40, 300

@@ -7,7 +7,11 @@ import regex
 
 __all__ = ["is_foreign", "language_of"]
 
-_SCRIPTS = ("Latin", "Cyrillic", "Greek", "Arabic", "Hebrew", "Han", "Hangul", "Thai", "Devanagari", "Kana")
+_SCRIPTS = (
+    *("Latin", "Cyrillic", "Greek", "Armenian", "Georgian", "Arabic", "Hebrew", "Han", "Hangul", "Kana", "Thai", "Lao"),
+    *("Khmer", "Myanmar", "Tibetan", "Mongolian", "Ethiopic", "Devanagari", "Bengali", "Gurmukhi", "Gujarati", "Oriya"),
+    *("Tamil", "Telugu", "Kannada", "Malayalam", "Sinhala"),
+)
 _LETTERS = {
     name: regex.compile(rf"\p{{{name}}}" if name != "Kana" else r"[\p{Hiragana}\p{Katakana}]") for name in _SCRIPTS
 }

@@ -21,6 +21,8 @@ ENGLISH = "We have not received the parcel, and we ask you to send it with the i
         ),
         pytest.param("Meet Ada Lovelace", "Latin", id="few words"),
         pytest.param("Мы встретимся", "Cyrillic", id="russian"),
+        pytest.param("ჩემი ბარათი დაიკარგა", "Georgian", id="georgian"),
+        pytest.param("ஆவணம் இங்கே", "Tamil", id="tamil"),
         pytest.param("我们明天见 OK", "Han", id="chinese with a latin word"),
         pytest.param("明日、東京で会いましょう", "Kana", id="japanese"),
         pytest.param("نلتقي غدا", "Arabic", id="arabic"),

@@ -18,7 +18,7 @@ from langchain_text_splitters import RecursiveCharacterTextSplitter
 from chains.errors import ContextExceeded, InvalidInput
 from chains.task import Parts
 
-__all__ = ["MOST_CHUNKS", "Chunk", "chunks_that_fit", "divide", "fits"]
+__all__ = ["MOST_CHUNKS", "Chunk", "answer_tokens", "chunks_that_fit", "divide", "fits", "tokens_of"]
 
 MOST_CHUNKS = 256
 """The most chunks of one text: more of them would keep a model busy for hours."""
@@ -172,7 +172,7 @@ async def _certainly_fits(parts: Parts, inputs: Mapping[str, Any], text: str, ke
         return context is None
     messages = (await parts.prompt.ainvoke({**inputs, key: text})).to_messages()
     most = sum(len(str(message.text).encode()) + _MESSAGE_TOKENS for message in messages)
-    return most + _reserved(parts) <= context
+    return most + answer_tokens(parts) <= context
 
 
 async def _context(parts: Parts) -> int | None:
@@ -180,7 +180,7 @@ async def _context(parts: Parts) -> int | None:
     return await asked() if asked else None
 
 
-def _reserved(parts: Parts) -> int:
+def answer_tokens(parts: Parts) -> int:
     """The tokens that are kept for the answer."""
     return parts.parameters.get("max_tokens") or _DEFAULT_ANSWER_TOKENS
 
@@ -195,7 +195,7 @@ async def _room(parts: Parts, inputs: Mapping[str, Any], key: str) -> int | None
     if counted is None:
         sizes = (len(str(message.text).encode()) for message in messages)
         counted = math.ceil(sum(size * _TOKENS_PER_BYTE + _MESSAGE_TOKENS for size in sizes))
-    reserved = _reserved(parts)
+    reserved = answer_tokens(parts)
     if counted + reserved >= context:
         raise ContextExceeded(needed=counted + reserved, limit=context, reserved=reserved)
     return context - counted - reserved
@@ -207,6 +207,12 @@ async def _tokens_per_byte(parts: Parts, text: str) -> float:
     sample = text if len(text) <= _SAMPLE_BYTES else "".join(text[at : at + 4096] for at in range(0, len(text), step))
     counted = await _tokens(parts, sample)
     return _TOKENS_PER_BYTE if counted is None else max(counted / max(1, len(sample.encode())), 0.01)
+
+
+async def tokens_of(parts: Parts, text: str) -> float:
+    """The tokens of a text, in a message of its own; a guess by its bytes where nobody counts. Raises BackendError."""
+    counted = await _tokens(parts, text)
+    return len(text.encode()) * _TOKENS_PER_BYTE if counted is None else counted
 
 
 async def _tokens(parts: Parts, text: str) -> int | None:

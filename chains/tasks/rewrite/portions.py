@@ -5,9 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from langchain_core.messages import HumanMessage
-
-from chains.chunking import MOST_CHUNKS, Chunk, chunks_that_fit, divide
+from chains.chunking import MOST_CHUNKS, Chunk, answer_tokens, chunks_that_fit, divide, tokens_of
 from chains.errors import InvalidInput
 from chains.task import Parts
 
@@ -15,8 +13,6 @@ __all__ = ["halves", "portions", "with_room_for"]
 
 # A rewritten text may be longer than its source: friendly words, plain explanations.
 _SHARE_OF_ANSWER = 0.7
-_TOKENS_PER_BYTE = 0.45
-_DEFAULT_ANSWER_TOKENS = 512
 _LEAST_TOKENS = 64
 _LEAST_BYTES = 200
 
@@ -28,9 +24,9 @@ async def portions(parts: Parts, inputs: Mapping[str, Any], text: str) -> list[C
     more than MOST_CHUNKS, BackendError where the tokens can't be counted.
     """
     found: list[Chunk] = []
-    most = int((parts.parameters.get("max_tokens") or _DEFAULT_ANSWER_TOKENS) * _SHARE_OF_ANSWER)
+    most = int(answer_tokens(parts) * _SHARE_OF_ANSWER)
     for chunk in await chunks_that_fit(parts, inputs, text):
-        tokens = await _tokens(parts, chunk.text)
+        tokens = await tokens_of(parts, chunk.text)
         if tokens / most + len(found) > MOST_CHUNKS:
             raise _too_long()
         size = max(1, int(len(chunk.text.encode()) * most / max(1, tokens)))
@@ -53,12 +49,6 @@ def with_room_for(parts: Parts, text: str) -> Parts:
     room = _LEAST_TOKENS + len(text.encode())
     cap = parts.parameters.get("max_tokens")
     return replace(parts, parameters={**parts.parameters, "max_tokens": room if cap is None else min(cap, room)})
-
-
-async def _tokens(parts: Parts, text: str) -> float:
-    count = parts.capabilities.count_tokens
-    counted = await count([HumanMessage(text)]) if count else None
-    return len(text.encode()) * _TOKENS_PER_BYTE if counted is None else counted
 
 
 def _too_long() -> InvalidInput:

@@ -67,8 +67,8 @@ DATA ?= $(COPYDESK_DATA_DIR)
 
 lock: ## Resolve the dependencies anew and pin them with hashes
 	@test -x $(VENV)/lock/bin/uv || { $(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install uv; }
-	$(VENV)/lock/bin/uv pip compile pyproject.toml --extra embedded --extra documents --group model --group build $(COMPILE) -o requirements.lock
-	$(VENV)/lock/bin/uv pip compile pyproject.toml --extra embedded --extra documents --extra eval --group model --group build --group dev $(COMPILE) -c requirements.lock -o requirements-dev.lock
+	$(VENV)/lock/bin/uv pip compile pyproject.toml --extra embedded --extra documents --extra scale --extra telemetry --group model --group build $(COMPILE) -o requirements.lock
+	$(VENV)/lock/bin/uv pip compile pyproject.toml --extra embedded --extra documents --extra scale --extra telemetry --extra eval --group model --group build --group dev $(COMPILE) -c requirements.lock -o requirements-dev.lock
 
 COMPILE = --upgrade --quiet --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	--custom-compile-command "make lock"

@@ -1,9 +1,10 @@
 """The HTTP application, put together."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -22,6 +23,8 @@ from app.problems import ProblemError, note_failure, problem_of_exception, probl
 from app.prompts import prompt_router
 from app.reload import PromptReloader
 from app.settings import Settings
+from app.store.database import Database
+from app.store.upgrade import upgrade
 from app.streams import stream_router
 from app.tasks import task_router
 from chains.errors import CopydeskError
@@ -36,21 +39,22 @@ def create_app(settings: Settings) -> FastAPI:
     Raises ConfigurationError, PromptSetError or PromptError where it could not serve.
     """
     metrics = Metrics()
+    database = Database(settings.database)
     runner = build_runner(settings, metrics)
     reloader = PromptReloader(runner)
     watch = BackendWatch(runner, settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await watch.look()
-        running = [asyncio.create_task(watch.run())]
-        if settings.prompts.reload:
-            running.append(asyncio.create_task(reloader.run()))
-        yield
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-        await runner.aclose()
+        async with AsyncExitStack() as stack:  # what is entered last ends first
+            stack.callback(database.close)
+            await asyncio.to_thread(upgrade, database)
+            stack.push_async_callback(runner.aclose)
+            await watch.look()
+            await stack.enter_async_context(_running(watch.run()))
+            if settings.prompts.reload:
+                await stack.enter_async_context(_running(reloader.run()))
+            yield
 
     app = FastAPIOffline(
         title="Copydesk",
@@ -70,6 +74,17 @@ def create_app(settings: Settings) -> FastAPI:
     _handle_errors(app, runner)
     describe(app, backend=next(iter(settings.backends)))
     return app
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Let the work run beside the block, and cancel it at its end."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _handle_errors(app: FastAPI, runner: Runner) -> None:

@@ -9,13 +9,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SerializeAsAny, ValidationError
+from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from app.sections import (
+    BatchSettings,
+    CacheSettings,
+    DatabaseSettings,
+    DocumentSettings,
+    FootprintSettings,
+    IdempotencySettings,
+    JobSettings,
+    KeySettings,
+    LimitSettings,
+    LoggingSettings,
+    Price,
+    PromptSettings,
+    ServerSettings,
+    StreamSettings,
+    TelemetrySettings,
+)
 from chains.backends import KINDS, BackendConfig, configuration_class
 from chains.errors import ConfigurationError
-from chains.parsing.wire import LARGEST_DOCUMENT_BYTES
 from chains.strict_yaml import YamlError, load_yaml
 
 __all__ = [
@@ -37,52 +53,6 @@ _PLAIN_WORDS = {
     "missing": "this is required; copydesk.example.yaml shows it",
     "too_short": "name at least one",
 }
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ServerSettings(_Section):
-    """How the service listens, and what it takes."""
-
-    host: str = Field(
-        default="127.0.0.1", description="Address to listen on. Without API keys only loopback is allowed."
-    )
-    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
-    workers: int = Field(default=1, ge=1, le=64, description="Worker processes; they share one embedded model.")
-    max_body_bytes: int = Field(
-        default=16 << 20, ge=1024, description="The largest request body; one with a document has 4/3 of its bytes."
-    )
-    body_timeout_s: float = Field(default=30, gt=0, description="Time for a caller to send a whole request body.")
-    shutdown_grace_s: int = Field(default=30, ge=0, description="Time for requests in flight when the service stops.")
-
-
-class PromptSettings(_Section):
-    dir: Path | None = Field(default=None, description="The prompt folder: else ./prompts, else the built-in one.")
-    allow_drafts: bool = Field(default=False, description="Whether a request may name a version that isn't released.")
-    reload: bool = Field(default=True, description="Whether edits of the prompt folder are served without a restart.")
-
-
-class CacheSettings(_Section):
-    """Answers that are kept to serve identical requests of the same caller; in memory, in each worker."""
-
-    tasks: tuple[str, ...] = Field(default=(), description="The tasks whose answers are kept.")
-    max_bytes: int = Field(default=64 << 20, ge=0, description="Memory for kept answers, of each backend and worker.")
-    ttl_s: float = Field(default=86_400, gt=0, description="How long an answer is kept.")
-
-
-class DocumentSettings(_Section):
-    """Documents that come instead of a text. What one may cost; and how many are read at once, in each worker."""
-
-    max_bytes: int = Field(default=10 << 20, ge=1024, le=LARGEST_DOCUMENT_BYTES, description="The largest document.")
-    max_pages: int = Field(default=1000, ge=1, le=100_000, description="The most pages of a PDF.")
-    max_characters: int = Field(default=5_000_000, ge=1, le=50_000_000, description="The longest text of a document.")
-    timeout_s: float = Field(default=60, gt=0, le=600, description="The longest time for reading one PDF or HTML.")
-    memory_mib: int = Field(default=512, ge=128, le=65536, description="The most memory for reading one.")
-    parallel: int = Field(default=2, ge=1, le=64, description="PDF and HTML documents that are read at once.")
-    max_queue: int = Field(default=32, ge=0, description="Documents that wait for that; more are refused.")
-    queue_timeout_s: float = Field(default=60, gt=0, description="The longest wait in that queue.")
 
 
 def _backend(value: Any) -> Any:
@@ -121,6 +91,17 @@ class Settings(BaseSettings):
     )
 
     cache: CacheSettings = CacheSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    keys: KeySettings = KeySettings()
+    limits: LimitSettings = LimitSettings()
+    batch: BatchSettings = BatchSettings()
+    streams: StreamSettings = StreamSettings()
+    idempotency: IdempotencySettings = IdempotencySettings()
+    jobs: JobSettings = JobSettings()
+    prices: dict[str, Price] = Field(default={}, description="What tokens cost, by backend.")
+    footprint: FootprintSettings = FootprintSettings()
+    logging: LoggingSettings = LoggingSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     @classmethod
     def settings_customise_sources(

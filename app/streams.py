@@ -16,12 +16,13 @@ from fastapi import APIRouter, Request
 from fastapi.sse import format_sse_event
 from starlette.responses import Response, StreamingResponse
 
+from app.caller import caller_of, check_request
 from app.contract import Delta, response_model, to_response
 from app.metrics import Metrics
 from app.openapi import request_example
 from app.problems import REFUSALS, note_failure, problem_for, shutting_down
 from app.strict_json import StrictJsonRoute
-from app.tasks import CLIENT_GONE, GONE, outcome_words, told, unless_gone
+from app.tasks import CLIENT_GONE, GONE, outcome_words, unless_gone
 from chains.runner import Runner, StreamItem
 from chains.task import Task
 
@@ -61,7 +62,10 @@ def _events_described(task: Task[Any, Any]) -> dict[str, Any]:
 
 def _operation(task: Task[Any, Any], runner: Runner, metrics: Metrics) -> Callable[..., Awaitable[Response]]:
     async def operation(request: Request, body: Any) -> Response:
-        items = runner.stream(task.name, body, **told(request.scope["state"]))
+        caller = caller_of(request)
+        check_request(caller, task.name, body)
+        request_id = request.scope["state"]["request_id"]
+        items = runner.stream(task.name, body, caller=caller.key_id, request_id=request_id)
         try:
             first = await unless_gone(request, anext(items))
         except BaseException:

@@ -1,12 +1,13 @@
 """The task operations: one POST for each task that the runner has."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from app.caller import caller_of, check_request
 from app.contract import TaskInfo, TaskList, response_model, to_response
 from app.openapi import request_example
 from app.problems import REFUSALS
@@ -15,7 +16,7 @@ from chains.result import PromptIdentity, TaskResult
 from chains.runner import Runner
 from chains.task import Task
 
-__all__ = ["CLIENT_GONE", "GONE", "outcome_words", "prompt_words", "task_router", "told", "unless_gone"]
+__all__ = ["CLIENT_GONE", "GONE", "outcome_words", "prompt_words", "task_router", "unless_gone"]
 
 T = TypeVar("T")
 
@@ -68,8 +69,10 @@ def _operation_id(name: str) -> str:
 
 def _operation(task: Task[Any, Any], runner: Runner) -> Callable[..., Awaitable[Response]]:
     async def operation(request: Request, body: Any) -> Response:
-        state = request.scope["state"]
-        result = await unless_gone(request, runner.run(task.name, body, **told(state)))
+        state, caller = request.scope["state"], caller_of(request)
+        check_request(caller, task.name, body)
+        work = runner.run(task.name, body, caller=caller.key_id, request_id=state["request_id"])
+        result = await unless_gone(request, work)
         if result is None:
             state["outcome"] = GONE
             return Response(status_code=CLIENT_GONE)
@@ -79,11 +82,6 @@ def _operation(task: Task[Any, Any], runner: Runner) -> Callable[..., Awaitable[
     # FastAPI reads the body's type from here; the closure's own annotation cannot name it.
     operation.__annotations__["body"] = task.input
     return operation
-
-
-def told(state: Mapping[str, Any]) -> dict[str, str]:
-    """What the runner is told of a request beside its body."""
-    return {"caller": state["caller"].key_id, "request_id": state["request_id"]}
 
 
 async def unless_gone(request: Request, work: Awaitable[T]) -> T | None:

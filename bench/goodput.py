@@ -15,7 +15,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from chains.errors import BackendBusy, BackendTimeout
-from chains.terms import Priority
+from chains.terms import Terms
 from chains.traffic.admission import Admission
 
 SLOTS, SERVICE_S, DEADLINE_S = 8, 0.2, 1.5
@@ -34,7 +34,7 @@ class Request:
 
     caller: str
     arrived: float
-    priority: Priority = Priority.NORMAL
+    rank: int = Terms().rank
     kind: str = "summarize"
     begun: bool = False
 

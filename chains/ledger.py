@@ -18,16 +18,22 @@ _current: ContextVar["Ledger | None"] = ContextVar("copydesk_ledger", default=No
 
 
 class Ledger:
-    """Sums what the model servers report. `model` is the name that the last one gave itself."""
+    """Sums what the model servers report. `model` is the name that the last one gave itself, `shares` the usage by the
+    pairs of a backend and the model's name there."""
 
     def __init__(self) -> None:
-        self.usage = Usage()
+        self.shares: dict[tuple[str, str], Usage] = {}
         self.model = ""
         self.model_seconds = 0.0
         self.queue_seconds = 0.0
         self.attempts: list[Attempt] = []
         self._sources: set[CacheState] = set()
         self._when_accepted: list[Callable[[], None]] = []
+
+    @property
+    def usage(self) -> Usage:
+        """Of all backends together."""
+        return sum(self.shares.values(), Usage())
 
     @property
     def cache(self) -> CacheState:
@@ -43,7 +49,7 @@ class Ledger:
         for work in self._when_accepted:
             work()
 
-    def add(self, message: AIMessage, seconds: float, queued: float, source: CacheState) -> None:
+    def add(self, message: AIMessage, seconds: float, queued: float, backend: str, source: CacheState) -> None:
         """Enter one finished call: its usage as the server reported it, and how long it waited and took.
 
         An answer that was generated for another request costs this one no tokens and no call.
@@ -54,15 +60,19 @@ class Ledger:
         self._sources.add(source)
         if source is not CacheState.MISS:
             return
-        self.usage += usage_of(message)
+        self._charge(backend, usage_of(message))
 
-    def add_scores(self, usage: Usage, seconds: float, queued: float, model: str) -> None:
+    def add_scores(self, usage: Usage, seconds: float, queued: float, backend: str, model: str) -> None:
         """Enter what it cost to score continuations."""
         self.model = model or self.model
         self.model_seconds += seconds
         self.queue_seconds += queued
         self._sources.add(CacheState.MISS)
-        self.usage += usage
+        self._charge(backend, usage)
+
+    def _charge(self, backend: str, usage: Usage) -> None:
+        key = backend, self.model
+        self.shares[key] = self.shares.get(key, Usage()) + usage
 
 
 def when_accepted(work: Callable[[], None]) -> None:
@@ -96,22 +106,29 @@ def open_ledger() -> Iterator[Ledger]:
         _current.reset(token)
 
 
-def enter(message: AIMessage, seconds: float, *, queued: float = 0.0, source: CacheState = CacheState.MISS) -> None:
+def enter(
+    message: AIMessage,
+    seconds: float,
+    *,
+    queued: float = 0.0,
+    backend: str = "",
+    source: CacheState = CacheState.MISS,
+) -> None:
     """Enter one finished call in the open ledger; without one (a chain run on its own) nothing is kept.
 
     `seconds` is the backend's time, `queued` the wait before it.
     """
     ledger = _current.get()
     if ledger is not None:
-        ledger.add(message, seconds, queued, source)
+        ledger.add(message, seconds, queued, backend, source)
 
 
-def enter_scores(usage: Usage, seconds: float, *, queued: float, model: str) -> None:
+def enter_scores(usage: Usage, seconds: float, *, queued: float, backend: str, model: str) -> None:
     """Enter what it cost to score continuations: `usage` of its calls, the backend's `seconds`, the wait before them,
-    and the model's name."""
+    the backend and the model's name."""
     ledger = _current.get()
     if ledger is not None:
-        ledger.add_scores(usage, seconds, queued, model)
+        ledger.add_scores(usage, seconds, queued, backend, model)
 
 
 def enter_attempts(attempts: Sequence[Attempt]) -> None:

@@ -6,35 +6,27 @@ import os
 import time
 from collections.abc import AsyncGenerator, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
-from pathlib import Path
 from typing import Any
 
-from langchain_core.messages import BaseMessage
-
-from chains.backends.configuration import Closes, CountsTokens
+from chains.account import NO_BOOKS, Account, Books
+from chains.backends.configuration import Closes
+from chains.choice import Choice, identity_of, recall
 from chains.documents import DocumentReader, ReadRequest
-from chains.errors import (
-    BackendError,
-    FieldError,
-    InvalidInput,
-    PromptRenderError,
-    UnknownBackend,
-    UnknownPrompt,
-    UnknownTask,
-)
+from chains.errors import BackendError, UnknownBackend, UnknownPrompt, UnknownTask
 from chains.ledger import Ledger, open_ledger
 from chains.prompts import PRODUCTION, ModelParameters, PromptSet, PromptVersion, Selection, contract_problems, select
 from chains.prompts.selection import by_label, by_version
+from chains.rendering import render
 from chains.result import PromptIdentity, RenderedPrompt, TaskResult, Timing
 from chains.routing import DEFAULT_ROUTE, Leg, along, checked_routes, in_own_task, streamed_along, until
 from chains.task import Parts, Task, TaskInput
 from chains.terms import Terms, on_terms
 from chains.traffic.lane import Lane
+from chains.traffic.meter import code_of
 
 __all__ = ["DEFAULT_ROUTE", "Runner", "call_keywords", "parts_of"]
 
 _log = logging.getLogger("copydesk.runner")
-_ROLES = {"system": "system", "human": "user", "ai": "assistant"}
 
 StreamItem = str | TaskResult[Any]
 """A piece of text, or, at last, the result, whose text is these pieces joined."""
@@ -57,7 +49,8 @@ class Runner:
     `routes` gives each task an ordered list of backend names; `default` serves the tasks without one. A
     retryable error of a backend makes the next one of the route try. `allow_drafts` lets requests name versions
     that aren't released; `cached` are the tasks whose answers may be kept; `documents` reads what comes instead of a
-    text. The prompts have passed `serving_problems`. Raises ConfigurationError where a route names what doesn't exist.
+    text; `books` hear what each request came to. The prompts have passed `serving_problems`. Raises ConfigurationError
+    where a route names what doesn't exist.
     """
 
     def __init__(
@@ -70,6 +63,7 @@ class Runner:
         allow_drafts: bool = False,
         cached: Collection[str] = (),
         documents: DocumentReader | None = None,
+        books: Books = NO_BOOKS,
     ) -> None:
         _switch_tracing_off()
         self.tasks = tasks
@@ -77,6 +71,7 @@ class Runner:
         self.allow_drafts = allow_drafts
         self._cached = frozenset(cached)
         self._documents = documents or DocumentReader()
+        self._books = books
         self.routes = checked_routes(tasks, backends, routes, cached)
         self._default_route = tuple(routes.get(DEFAULT_ROUTE, ()))
         self._edition = self._composed(prompts)
@@ -96,16 +91,16 @@ class Runner:
         for name, targets in prompts.labels.items():
             for target in targets.values():
                 if name in self.tasks:
-                    self._legs(edition, name, prompts.get(name, target.version))
+                    self._legs(edition, name, prompts.get(name, target.version), self.routes[name])
         return edition
 
-    def _legs(self, edition: _Edition, task: str, prompt: PromptVersion, backend: str | None = None) -> list[Leg]:
-        """The task's chains on the backends of its route, or on the one that a request names.
+    def _legs(self, edition: _Edition, task: str, prompt: PromptVersion, route: Sequence[str]) -> list[Leg]:
+        """The task's chains on the backends of a route.
 
         What the last probe found unusable comes last: a wrong model or key there must not cost the task, as long as
         another backend serves it.
         """
-        legs = [self._leg(edition, task, prompt, name) for name in ((backend,) if backend else self.routes[task])]
+        legs = [self._leg(edition, task, prompt, name) for name in route]
         return sorted(legs, key=lambda leg: not leg.lane.is_usable)
 
     def _leg(self, edition: _Edition, task: str, prompt: PromptVersion, backend: str) -> Leg:
@@ -130,19 +125,34 @@ class Runner:
 
     def prompt(self, task: str) -> PromptIdentity:
         """The prompt version that serves whoever names none and isn't sent to the canary."""
-        return _identity(select(self.prompts, task, PRODUCTION))
+        return identity_of(select(self.prompts, task, PRODUCTION))
 
-    async def run(self, task: str, request: TaskInput, *, caller: str = "", request_id: str = "-") -> TaskResult[Any]:
+    def choose(self, task: str, request: TaskInput, caller: str = "") -> Choice:
+        """Decide now what shall answer a request that runs later. Raises UnknownTask, UnknownPrompt, UnknownBackend."""
+        selection, legs = self._chosen(task, request, caller)
+        return Choice(identity_of(selection), tuple(leg.backend for leg in legs))
+
+    async def run(
+        self,
+        task: str,
+        request: TaskInput,
+        *,
+        caller: str = "",
+        request_id: str = "-",
+        choice: Choice | None = None,
+        background: bool = False,
+    ) -> TaskResult[Any]:
         """Run a task on a validated input. `caller` is the id of the caller's key: it decides about the canary, and
-        fairness, sharing and the cache go by it. `request_id` stands in log lines.
+        fairness, sharing and the cache go by it. `request_id` stands in log lines. A `choice` that was made before
+        holds, whatever the labels and the routes have become. What runs in the `background` gives way to all else.
 
         Raises UnknownPrompt and UnknownBackend for what the input names and doesn't exist, DeadlineExceeded past the
         input's `deadline_ms`, what DocumentReader.read raises, and what the chain does: BackendError, OutputError,
         InvalidInput.
         """
         start = time.perf_counter()
-        selection, legs = self._chosen(task, request, caller)
-        with self._served(task, request, caller, request_id) as ledger:
+        selection, legs = self._chosen(task, request, caller, choice)
+        with self._served(task, request, caller, request_id, selection, background=background) as ledger:
             async with until(request.deadline_ms):
                 read = await self._documents.read(request)
                 output, backend = await along(legs, read.request)
@@ -163,7 +173,7 @@ class Runner:
     ) -> AsyncGenerator[StreamItem, None]:
         start = time.perf_counter()
         selection, legs = self._chosen(task, request, caller)
-        with self._served(task, request, caller, request_id) as ledger:
+        with self._served(task, request, caller, request_id, selection) as ledger:
             async with until(request.deadline_ms):
                 read = await self._documents.read(request)
                 async with aclosing(streamed_along(legs, read.request)) as items:
@@ -171,15 +181,31 @@ class Runner:
                         is_text = isinstance(item, str)
                         yield item if is_text else _result(item, selection, backend, ledger, start, read)
 
-    def _chosen(self, task: str, request: TaskInput, caller: str) -> tuple[Selection, list[Leg]]:
+    def _chosen(
+        self, task: str, request: TaskInput, caller: str, choice: Choice | None = None
+    ) -> tuple[Selection, list[Leg]]:
         self.task(task)
         edition = self._edition
+        if choice is not None:
+            selection = recall(edition.prompts, choice)
+            return selection, self._legs(edition, task, selection.prompt, choice.route)
         selection = self._select(edition, task, request, caller)
-        return selection, self._legs(edition, task, selection.prompt, request.backend)
+        route = (request.backend,) if request.backend else self.routes[task]
+        return selection, self._legs(edition, task, selection.prompt, route)
 
     @contextmanager
-    def _served(self, task: str, request: TaskInput, caller: str, request_id: str) -> Iterator[Ledger]:
-        """The account of a request that is served on its terms; failed attempts are logged, however it ends."""
+    def _served(
+        self,
+        task: str,
+        request: TaskInput,
+        caller: str,
+        request_id: str,
+        selection: Selection,
+        *,
+        background: bool = False,
+    ) -> Iterator[Ledger]:
+        """The account of a request that is served on its terms: it is told to the books, however it ends, and failed
+        attempts are logged."""
         deadline_ms = request.deadline_ms
         terms = Terms(
             caller=caller,
@@ -188,15 +214,21 @@ class Runner:
             deadline=asyncio.get_running_loop().time() + deadline_ms / 1000 if deadline_ms else None,
             share=not request.bypass_cache,
             cache=task in self._cached and not request.bypass_cache,
+            background=background,
         )
+        start = time.perf_counter()
         with on_terms(terms), open_ledger() as ledger:
-            told = 0
+            told, code = 0, "ok"
             try:
                 yield ledger
-            except BackendError:
-                told = 1  # the last attempt is the request's own error, which is logged as such
+            except BaseException as error:
+                code = code_of(error)
+                told = isinstance(error, BackendError)  # the last attempt is the request's own error, logged as such
                 raise
             finally:
+                timing, prompt = _timing(ledger, start), identity_of(selection)
+                entry = Account(caller, request_id, task, prompt, code, ledger.shares, timing, ledger.cache, background)
+                self._books.settled(entry)
                 for attempt in ledger.attempts[: len(ledger.attempts) - told]:
                     words = attempt.backend, attempt.code, attempt.ms
                     _log.warning("id=%s: %s: backend %r failed: %s after %d ms", request_id, task, *words)
@@ -229,23 +261,8 @@ class Runner:
             selection = by_version(prompts, name, version, allow_drafts=self.allow_drafts)
         else:
             selection = by_label(prompts, name, PRODUCTION if label is None else label)
-        messages = await asyncio.to_thread(_rendered, selection.prompt, inputs, prompts.folder)
-        return RenderedPrompt(
-            messages=tuple((_ROLES[message.type], str(message.text)) for message in messages),
-            tokens=await self._tokens(self.routes.get(name, self._default_route), messages),
-            prompt=_identity(selection),
-        )
-
-    async def _tokens(self, route: Sequence[str], messages: list[BaseMessage]) -> int | None:
-        for backend in (self.backends[name].model for name in route):
-            if isinstance(backend, CountsTokens):
-                try:
-                    counted = await backend.count_tokens(messages)
-                    if counted is not None:
-                        return counted
-                except BackendError as error:  # what is asked for is the messages: they don't depend on a server
-                    _log.warning("a prompt's tokens could not be counted: %s", error)
-        return None
+        models = [self.backends[backend].model for backend in self.routes.get(name, self._default_route)]
+        return await render(selection, inputs, prompts.folder, models)
 
     async def aclose(self) -> None:
         """Cancel what still runs, close the backends' connections and end the parsers of documents."""
@@ -262,7 +279,7 @@ def _result(
     ledger.accept()
     return TaskResult(
         output=output,
-        prompt=_identity(selection),
+        prompt=identity_of(selection),
         backend=backend,
         model=ledger.model,
         usage=ledger.usage,
@@ -283,24 +300,6 @@ def parts_of(prompt: PromptVersion, lane: Lane) -> Parts:
         lane.capabilities,
         {name: parts_of(helper, lane) for name, helper in prompt.uses.items()},
     )
-
-
-def _rendered(prompt: PromptVersion, inputs: Mapping[str, Any], folder: Path) -> list[BaseMessage]:
-    """The messages for inputs that nobody has checked: a second of work at the worst. Raises InvalidInput."""
-    errors = prompt.validate(inputs)
-    if errors:
-        raise InvalidInput(f"The prompt {prompt} doesn't take these inputs. See errors.", errors)
-    try:
-        return prompt.invoke(dict(inputs)).to_messages()
-    except PromptRenderError as error:
-        place = "" if error.path is None else f"{error.path.relative_to(folder).as_posix()}:{error.line or ''}"
-        field = FieldError("", error.code, f"{place.rstrip(':')}: {error.message}".lstrip(": "))
-        raise InvalidInput(f"The prompt {prompt} fails on these inputs. See errors.", [field]) from error
-
-
-def _identity(selection: Selection) -> PromptIdentity:
-    prompt = selection.prompt
-    return PromptIdentity(prompt.name, prompt.version, prompt.digest, selection.label)
 
 
 def call_keywords(parameters: ModelParameters) -> dict[str, Any]:

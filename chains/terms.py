@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["Priority", "Terms", "current_terms", "on_terms"]
+__all__ = ["RANKS", "Priority", "Terms", "current_terms", "on_terms"]
 
 
 class Priority(str, Enum):
@@ -29,6 +29,7 @@ class Terms:
     deadline  until when the answer is of use, by the event loop's clock in seconds; None where the caller said nothing
     share     whether an identical request's generation may serve this one too
     cache     whether an answer of the cache may serve it, and its answer be kept
+    background  whether nobody waits for the answer, so that it comes after all requests for which somebody does
     """
 
     caller: str = ""
@@ -37,7 +38,17 @@ class Terms:
     deadline: float | None = None
     share: bool = True
     cache: bool = False
+    background: bool = False
 
+    @property
+    def rank(self) -> int:
+        """Who goes first: 0 before all others. What nobody waits for comes after every priority, by its own there."""
+        return _RANKS.index(self.priority) + (len(_RANKS) if self.background else 0)
+
+
+_RANKS = (Priority.HIGH, Priority.NORMAL, Priority.LOW)
+RANKS = range(2 * len(_RANKS))
+"""All that `Terms.rank` may be."""
 
 _current: ContextVar[Terms | None] = ContextVar("copydesk_terms", default=None)
 _NONE = Terms()

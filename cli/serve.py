@@ -59,11 +59,17 @@ def serve(
 
 
 def _check(settings: Settings) -> Path:
-    """Find out here, and not in every worker, whether the prompts, routes and files are good; the prompt folder."""
+    """Find out here, and not in every worker, whether the prompts, routes, files and the database are good; the
+    prompt folder."""
     from app.composition import prompt_folder
     from app.service import create_app
+    from app.store.database import Database
+    from app.store.upgrade import upgrade
 
     create_app(settings)
+    database = Database(settings.database)
+    upgrade(database)
+    database.close()
     return prompt_folder(settings.prompts)
 
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -71,6 +72,8 @@ def serving(
 ) -> Iterator[Service]:
     """Start the service on a free port, and wait until it is ready unless told not to."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("COPYDESK_")}
+    kept = tempfile.TemporaryDirectory(prefix="copydesk-test-")
+    clean["COPYDESK_DATABASE__URL"] = f"sqlite:///{kept.name}/copydesk.db"  # no test shares another one's jobs
     process = subprocess.Popen(
         [sys.executable, "-m", "cli.main", "serve", "--port", "0", *arguments],
         cwd=folder,
@@ -90,6 +93,7 @@ def serving(
         listener.join(5)
         assert process.stderr is not None
         process.stderr.close()
+        kept.cleanup()
 
 
 def model_processes(parent: int) -> list[int]:

@@ -18,7 +18,7 @@ from chains.errors import BackendBusy
 from chains.parsing.plain import plain_text
 from chains.parsing.wire import LENGTHS, OUT_OF_MEMORY, Limits, Refusal, Words, frame
 from chains.task import Document, MediaType, TaskInput, TextInput
-from chains.terms import Priority, current_terms
+from chains.terms import current_terms
 from chains.traffic.admission import Admission
 
 __all__ = ["DocumentReader", "ReadRequest"]
@@ -52,7 +52,7 @@ class _Ticket:
     """A document's place in the queue. How long one takes can't be known, so no deadline is held against it there."""
 
     caller: str
-    priority: Priority
+    rank: int
     kind: str
     begun: bool = False
 
@@ -105,7 +105,7 @@ class DocumentReader:
     async def _parsed(self, media_type: MediaType, data: bytes) -> Words:
         terms = current_terms()
         try:
-            async with self._admission.slot(_Ticket(terms.caller, terms.priority, media_type.value)):
+            async with self._admission.slot(_Ticket(terms.caller, terms.rank, media_type.value)):
                 return await self._by_a_child(media_type, data)
         except BackendBusy as error:
             message = f"No parser became free: {self.limits.parallel} read at once, and others wait."

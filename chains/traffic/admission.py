@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from chains.errors import BackendBusy, BackendTimeout
-from chains.terms import Priority
+from chains.terms import RANKS
 from chains.traffic.fair_queue import FairQueue
 from chains.traffic.foresight import Foresight, predicted_wait
 from chains.traffic.meter import SILENT, Meter
@@ -15,7 +15,6 @@ from chains.traffic.ticket import Request, Ticket
 
 __all__ = ["Admission"]
 
-_ORDER = (Priority.HIGH, Priority.NORMAL, Priority.LOW)
 _KEPT = 4
 _STALL, _STALL_AT_LEAST_S = 4, 1.0
 _RETRY_AT_LEAST_S, _RETRY_AT_MOST_S = 1, 300
@@ -35,8 +34,8 @@ class Admission:
         self._queue_timeout_s = queue_timeout_s
         self._meter = meter
         self._times = ServiceTimes()
-        self._queues: dict[Priority, FairQueue[Request]] = {priority: FairQueue() for priority in _ORDER}
-        self._foresights = {priority: Foresight() for priority in _ORDER}
+        self._queues: dict[int, FairQueue[Request]] = {rank: FairQueue() for rank in RANKS}
+        self._foresights = {rank: Foresight() for rank in RANKS}
         self._running: set[Request] = set()
         meter.sized(backend, slots)
 
@@ -76,7 +75,7 @@ class Admission:
         if displaced is not None:
             self._turn_out(displaced, self._refusal(displaced, now, "displaced", _displaced(displaced, request)))
         if self.busy < self._slots:
-            self._queues[request.priority].start(request.caller, request.cost)
+            self._queues[request.rank].start(request.caller, request.cost)
             self._run(request, now)
         else:
             await self._wait(request)
@@ -99,10 +98,10 @@ class Admission:
         """Who gives up a place in the queue for the newcomer, if that is needed. Raises BackendBusy if nobody does."""
         if self.busy < self._slots or self._has_place(newcomer):
             return None
-        for priority in reversed(_ORDER[_ORDER.index(newcomer.priority) + 1 :]):
-            if self._queues[priority]:
-                return self._queues[priority].greediest()
-        queue = self._queues[newcomer.priority]
+        for rank in reversed(RANKS[newcomer.rank + 1 :]):
+            if self._queues[rank]:
+                return self._queues[rank].greediest()
+        queue = self._queues[newcomer.rank]
         if queue.largest > queue.waiting(newcomer.caller) + 1:
             return queue.greediest()
         waiting = f"{self.queued} requests wait, as many as may" if self._max_queue else "none may wait"
@@ -113,7 +112,7 @@ class Admission:
         needn't turn anybody out, who would have waited in vain."""
         if self.queued < self._max_queue - self._max_queue // _KEPT:
             return True
-        queue = self._queues[newcomer.priority]
+        queue = self._queues[newcomer.rank]
         takes_share = queue.callers > 1 and queue.waiting(newcomer.caller) >= self._max_queue / queue.callers
         return self.queued < self._max_queue and not takes_share
 
@@ -129,7 +128,7 @@ class Admission:
         if deadline is None:
             return
         left = deadline - now
-        wait *= self._foresights[newcomer.priority].margin
+        wait *= self._foresights[newcomer.rank].margin
         estimate = self._times.estimate(newcomer.kind)
         service = 0.0 if estimate is None else estimate.high if wait else estimate.low
         if wait + service <= left:
@@ -147,14 +146,14 @@ class Admission:
         if self.busy < self._slots:
             return 0.0
         free_in = [max(0.0, request.started + request.cost - now) for request in self._running]
-        ahead = list(self._queues[newcomer.priority].costs_before(newcomer.caller))
-        for priority in _ORDER[: _ORDER.index(newcomer.priority)]:
-            ahead += self._queues[priority].costs
+        ahead = list(self._queues[newcomer.rank].costs_before(newcomer.caller))
+        for rank in RANKS[: newcomer.rank]:
+            ahead += self._queues[rank].costs
         return predicted_wait(free_in, ahead, self._slots)
 
     async def _wait(self, request: Request) -> None:
         request.waits = True
-        self._queues[request.priority].add(request)
+        self._queues[request.rank].add(request)
         self._set_timer(request)
         self._tell()
         try:
@@ -191,7 +190,7 @@ class Admission:
             waited = f"no slot became free within {self._queue_timeout_s:g} s (queue_timeout_s)"
             self._turn_out(request, self._refusal(request, now, "queue_timeout", waited))
         elif now >= self._latest_start(request):
-            self._foresights[request.priority].gave_up(request, now)
+            self._foresights[request.rank].gave_up(request, now)
             self._turn_out(request, self._overdue(request, now))
         else:
             self._set_timer(request)
@@ -202,7 +201,7 @@ class Admission:
 
     def _leave_queue(self, request: Request) -> None:
         request.waits = False
-        self._queues[request.priority].remove(request)
+        self._queues[request.rank].remove(request)
         self._tell()
 
     def _run(self, request: Request, now: float) -> None:
@@ -215,7 +214,7 @@ class Admission:
         now = _now()
         used = now - request.started
         self._running.remove(request)
-        self._queues[request.priority].finish(request.caller, request.cost, used)
+        self._queues[request.rank].finish(request.caller, request.cost, used)
         if answered:
             self._times.answered(request.kind, used, now, probe=request.is_probe)
         else:
@@ -229,11 +228,11 @@ class Admission:
             request.waits = False
             overdue = not request.is_cancelled and now > self._latest_start(request)
             if overdue:
-                self._foresights[request.priority].gave_up(request, now)
+                self._foresights[request.rank].gave_up(request, now)
             if request.is_cancelled or overdue:
                 queue.finish(request.caller, request.cost, 0.0)
             else:
-                self._foresights[request.priority].came_true(request, now)
+                self._foresights[request.rank].came_true(request, now)
                 self._run(request, now)
             request.wake(self._overdue(request, now) if overdue else None)
         self._tell()
@@ -279,8 +278,8 @@ def _too_slow(service: float, left: float) -> str:
 
 
 def _displaced(request: Request, newcomer: Request) -> str:
-    if request.priority is newcomer.priority:
+    if request.rank == newcomer.rank:
         other = "another caller's request, who has fewer in it"
     else:
-        other = f"a request of {newcomer.priority.value} priority"
+        other = "a request that goes first"
     return f"its queue is full, and the place went to {other}"

@@ -40,7 +40,7 @@ class Call:
 
 
 class Flight(Generation[AIMessageChunk]):
-    """A call on its way. What the queue knows of it: `caller`, `priority`, `kind`, the latest `deadline` of those who
+    """A call on its way. What the queue knows of it: `caller`, `rank`, `kind`, the latest `deadline` of those who
     wait for it, and whether an answer has `begun`.
 
     queued   seconds in the queue, over all tries
@@ -51,8 +51,9 @@ class Flight(Generation[AIMessageChunk]):
     def __init__(self, call: Call, backend: str, retries: int, meter: Meter) -> None:
         super().__init__()
         self.call = call
+        self.backend = backend
         self.caller = call.terms.caller
-        self.priority = call.terms.priority
+        self.rank = call.terms.rank
         self.kind = call.terms.task
         self.begun = False
         self.tries = Tries(backend, retries, self.deadline, meter)
@@ -80,7 +81,8 @@ def settle(
     message.response_metadata.setdefault("model_name", model_name)
     source = CacheState.MISS if flight.claim() else CacheState.SHARED
     queued, seconds = flight.share_of(joined)
-    enter(message, seconds, queued=flight.queued if source is CacheState.MISS else queued, source=source)
+    waited = flight.queued if source is CacheState.MISS else queued
+    enter(message, seconds, queued=waited, backend=flight.backend, source=source)
     if flight.failed:
         return None, Usage()
     return source, usage_of(message) if source is CacheState.MISS else Usage()

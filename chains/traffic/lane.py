@@ -80,12 +80,12 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
         identity, terms = call.identity(), call.terms
         kept = self._cache.get(identity) if identity and terms.cache else None
         if kept is not None:
-            enter(kept, 0.0, source=CacheState.HIT)
+            enter(kept, 0.0, backend=self.backend, source=CacheState.HIT)
             self.meter.answered(self.backend, terms.task, CacheState.HIT, Usage())
             yield _as_chunk(kept)
             return
         chunks: list[AIMessageChunk] = []
-        key = (identity, terms.priority) if identity and terms.share else None
+        key = (identity, terms.rank) if identity and terms.share else None
         async with aclosing(self._followed(call, key)) as given:
             async for chunk in given:
                 chunks.append(chunk)
@@ -131,7 +131,7 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
                 await stack.enter_async_context(self.breaker.guard())
             timer = stack.enter_context(timed_call(self.meter, self.backend, flight.call.terms))
             found = await self.model.score_continuations(flight.call.messages, continuations)
-            enter_scores(found.usage, timer.seconds(), queued=queued, model=self._model_name)
+            enter_scores(found.usage, timer.seconds(), queued=queued, backend=self.backend, model=self._model_name)
             return found
 
     async def aclose(self) -> None:

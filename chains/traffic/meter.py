@@ -11,7 +11,7 @@ from chains.errors import CopydeskError
 from chains.result import CacheState, Usage
 from chains.terms import Priority, Terms
 
-__all__ = ["SILENT", "CallReport", "CallTimer", "Meter", "timed_call"]
+__all__ = ["SILENT", "CallReport", "CallTimer", "Meter", "code_of", "timed_call"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +126,14 @@ def timed_call(meter: Meter, backend: str, terms: Terms) -> Iterator[CallTimer]:
     try:
         yield timer
     except BaseException as error:
-        code = _code(error)
+        code = code_of(error)
         raise
     finally:
         meter.called(CallReport(backend, terms.task, terms.priority, code, timer.seconds(), timer.first_token_s))
 
 
-def _code(error: BaseException) -> str:
+def code_of(error: BaseException) -> str:
+    """What metrics and books call an error."""
     if isinstance(error, CopydeskError):
         return error.code
     return "cancelled" if isinstance(error, asyncio.CancelledError | GeneratorExit) else "internal"

@@ -5,7 +5,6 @@ import math
 from typing import Protocol
 
 from chains.errors import BackendBusy
-from chains.terms import Priority
 
 __all__ = ["Request", "Ticket"]
 
@@ -13,16 +12,17 @@ __all__ = ["Request", "Ticket"]
 class Ticket(Protocol):
     """What a request asks for admission with.
 
-    `caller` is whom fairness goes by; requests of one `kind` take about as long. `deadline` is until when its answer
-    is of use, by the event loop's clock; it may change while the request waits. None: for ever. `begun` says whether
-    a part of the answer is there: whoever leaves then had what was wanted.
+    `rank` is that of its terms: the lowest goes first. `caller` is whom fairness goes by; requests of one `kind` take
+    about as long. `deadline` is until when its answer is of use, by the event loop's clock; it may change while the
+    request waits. None: for ever. `begun` says whether a part of the answer is there: whoever leaves then had what was
+    wanted.
     """
 
     @property
     def caller(self) -> str: ...
 
     @property
-    def priority(self) -> Priority: ...
+    def rank(self) -> int: ...
 
     @property
     def kind(self) -> str: ...
@@ -39,7 +39,7 @@ class Request:
     def __init__(self, ticket: Ticket, cost: float, arrived: float) -> None:
         self.ticket = ticket
         self.caller = ticket.caller
-        self.priority = ticket.priority
+        self.rank = ticket.rank
         self.kind = ticket.kind
         self.cost = cost
         self.arrived = arrived

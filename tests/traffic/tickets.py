@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from chains.errors import BackendBusy, BackendTimeout
-from chains.terms import Priority
+from chains.terms import Priority, Terms
 from chains.traffic.admission import Admission
 
 __all__ = ["HIGH", "LOW", "NORMAL", "Asks", "Gate"]
@@ -24,6 +24,11 @@ class Asks:
     name: str = ""
     error: BaseException | None = None
     begun: bool = False
+    background: bool = False
+
+    @property
+    def rank(self) -> int:
+        return Terms(priority=self.priority, background=self.background).rank
 
     def deadline(self) -> float | None:
         return self.until

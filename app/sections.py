@@ -1,0 +1,159 @@
+"""The sections of the configuration, each with its keys, their defaults and what they mean."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from chains.parsing.wire import LARGEST_DOCUMENT_BYTES
+
+__all__ = [
+    "BatchSettings",
+    "CacheSettings",
+    "DatabaseSettings",
+    "DocumentSettings",
+    "FootprintSettings",
+    "IdempotencySettings",
+    "JobSettings",
+    "KeySettings",
+    "LimitSettings",
+    "LoggingSettings",
+    "Price",
+    "PromptSettings",
+    "ServerSettings",
+    "StreamSettings",
+    "TelemetrySettings",
+]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerSettings(_Section):
+    """How the service listens, and what it takes."""
+
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on. Without API keys only loopback is allowed."
+    )
+    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: int = Field(default=1, ge=1, le=64, description="Worker processes; they share one embedded model.")
+    max_body_bytes: int = Field(
+        default=16 << 20, ge=1024, description="The largest request body; one with a document has 4/3 of its bytes."
+    )
+    body_timeout_s: float = Field(default=30, gt=0, description="Time for a caller to send a whole request body.")
+    shutdown_grace_s: int = Field(default=30, ge=0, description="Time for requests in flight when the service stops.")
+
+
+class PromptSettings(_Section):
+    dir: Path | None = Field(default=None, description="The prompt folder: else ./prompts, else the built-in one.")
+    allow_drafts: bool = Field(default=False, description="Whether a request may name a version that isn't released.")
+    reload: bool = Field(default=True, description="Whether edits of the prompt folder are served without a restart.")
+
+
+class CacheSettings(_Section):
+    """Answers that are kept to serve identical requests of the same caller; in memory, in each worker."""
+
+    tasks: tuple[str, ...] = Field(default=(), description="The tasks whose answers are kept.")
+    max_bytes: int = Field(default=64 << 20, ge=0, description="Memory for kept answers, of each backend and worker.")
+    ttl_s: float = Field(default=86_400, gt=0, description="How long an answer is kept.")
+
+
+class DocumentSettings(_Section):
+    """Documents that come instead of a text. What one may cost; and how many are read at once, in each worker."""
+
+    max_bytes: int = Field(default=10 << 20, ge=1024, le=LARGEST_DOCUMENT_BYTES, description="The largest document.")
+    max_pages: int = Field(default=1000, ge=1, le=100_000, description="The most pages of a PDF.")
+    max_characters: int = Field(default=5_000_000, ge=1, le=50_000_000, description="The longest text of a document.")
+    timeout_s: float = Field(default=60, gt=0, le=600, description="The longest time for reading one PDF or HTML.")
+    memory_mib: int = Field(default=512, ge=128, le=65536, description="The most memory for reading one.")
+    parallel: int = Field(default=2, ge=1, le=64, description="PDF and HTML documents that are read at once.")
+    max_queue: int = Field(default=32, ge=0, description="Documents that wait for that; more are refused.")
+    queue_timeout_s: float = Field(default=60, gt=0, description="The longest wait in that queue.")
+
+
+class DatabaseSettings(_Section):
+    """Where keys, usage, jobs and idempotent replies are kept."""
+
+    url: str = Field(
+        default="sqlite:///.copydesk/copydesk.db",
+        description="sqlite:///FILE or postgresql://USER@HOST:PORT/NAME, without a password.",
+    )
+    password_env: str | None = Field(default=None, description="Environment variable that holds the password.")
+    password_file: Path | None = Field(default=None, description="File that holds the password.")
+
+
+class KeySettings(_Section):
+    """Who may call."""
+
+    first_key_file: Path | None = Field(
+        default=None, description="File with a whole key that has every scope: it is there from the start."
+    )
+    refresh_s: float = Field(default=2, gt=0, le=60, description="How soon a worker hears of new and revoked keys.")
+
+
+class LimitSettings(_Section):
+    """Where requests and tokens per minute are counted."""
+
+    redis_url: str | None = Field(
+        default=None, description="redis://HOST:PORT/DB: limits that all workers of all hosts share."
+    )
+    redis_password_env: str | None = Field(default=None, description="Environment variable with Redis' password.")
+
+
+class BatchSettings(_Section):
+    """Many items in one request."""
+
+    max_items: int = Field(default=100, ge=1, le=1000, description="The most items of one batch.")
+    parallel: int = Field(default=8, ge=1, le=256, description="Items of one batch that run at once.")
+
+
+class StreamSettings(_Section):
+    heartbeat_s: float = Field(default=10, gt=0, description="The longest silence of a stream: then a comment is sent.")
+    write_timeout_s: float = Field(
+        default=30, gt=0, description="How long a caller may take no data before its stream is ended."
+    )
+
+
+class IdempotencySettings(_Section):
+    """Replies that are kept for requests with an Idempotency-Key."""
+
+    window_s: float = Field(default=86_400, gt=0, description="How long a reply is kept.")
+    max_reply_bytes: int = Field(default=4 << 20, ge=1024, description="The largest reply that is kept.")
+
+
+class JobSettings(_Section):
+    """Work that nobody waits for."""
+
+    max_items: int = Field(default=10_000, ge=1, le=100_000, description="The most items of one job.")
+    max_body_bytes: int = Field(default=64 << 20, ge=1024, description="The largest body of a job's submission.")
+    parallel: int = Field(default=4, ge=1, le=256, description="Items that run at once, in each worker.")
+    max_attempts: int = Field(default=5, ge=1, le=20, description="Tries of an item whose errors are retryable.")
+    retention_s: float = Field(default=86_400, gt=0, description="How long a job is kept after its end.")
+    lease_s: float = Field(default=15, gt=1, description="After so long in silence a worker counts as dead.")
+
+
+class Price(_Section):
+    """What a backend's tokens cost, in US dollars per million."""
+
+    input_usd: float = Field(default=0, ge=0)
+    cached_input_usd: float | None = Field(default=None, ge=0, description="As input_usd if absent.")
+    output_usd: float = Field(default=0, ge=0)
+
+
+class FootprintSettings(_Section):
+    """From what a request's energy and water are estimated; docs/footprint.md has the formula and its sources."""
+
+
+class LoggingSettings(_Section):
+    format: Annotated[str, Field(pattern="^(auto|text|json)$")] = Field(
+        default="auto", description="text, json, or auto: text on a terminal, else json."
+    )
+    texts: bool = Field(default=False, description="Whether texts of callers and answers are logged. For debugging.")
+
+
+class TelemetrySettings(_Section):
+    """Traces for OpenTelemetry; needs the extra `telemetry`."""
+
+    otlp_endpoint: str | None = Field(default=None, description="Where traces are sent by OTLP over HTTP.")
+    sample_ratio: float = Field(default=1, ge=0, le=1, description="The share of requests that are traced.")

@@ -16,6 +16,7 @@ from app.backend_watch import BackendWatch
 from app.backends import backend_router
 from app.composition import build_runner
 from app.gate import Gate
+from app.keys import Security
 from app.metrics import Metrics, metrics_router
 from app.openapi import describe
 from app.operations import operations_router
@@ -40,7 +41,8 @@ def create_app(settings: Settings) -> FastAPI:
     """
     metrics = Metrics()
     database = Database(settings.database)
-    runner = build_runner(settings, metrics)
+    security = Security(settings, database, metrics.counted_alone)
+    runner = build_runner(settings, metrics, books=security.quotas, may_draft=security.keyring.may_draft)
     reloader = PromptReloader(runner)
     watch = BackendWatch(runner, settings)
 
@@ -49,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
         async with AsyncExitStack() as stack:  # what is entered last ends first
             stack.callback(database.close)
             await asyncio.to_thread(upgrade, database)
+            await stack.enter_async_context(security.running())
             stack.push_async_callback(runner.aclose)
             await watch.look()
             await stack.enter_async_context(_running(watch.run()))
@@ -70,7 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(backend_router(runner, watch, settings))
     app.include_router(operations_router(runner, watch, reloader))
     app.include_router(metrics_router(metrics))
-    app.add_middleware(Gate, server=settings.server)
+    app.add_middleware(Gate, server=settings.server, entrance=security.entrance, quotas=security.quotas)
     _handle_errors(app, runner)
     describe(app, backend=next(iter(settings.backends)))
     return app

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from chains.result import CacheState, PromptIdentity, Timing, Usage
 
-__all__ = ["NO_BOOKS", "Account", "Books"]
+__all__ = ["NO_BOOKS", "Account", "Books", "together"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +54,17 @@ class _NoBooks:
 
 NO_BOOKS: Books = _NoBooks()
 """Keeps nothing."""
+
+
+class _Together:
+    def __init__(self, books: tuple[Books, ...]) -> None:
+        self._books = books
+
+    def settled(self, account: Account) -> None:
+        for books in self._books:
+            books.settled(account)
+
+
+def together(*books: Books) -> Books:
+    """Books that tell each account to all of these, in this order."""
+    return _Together(books)

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from app.backend_watch import BackendWatch
 from app.backends import backend_router
 from app.composition import build_runner
+from app.connection import Severable
 from app.gate import Gate
 from app.metrics import Metrics, metrics_router
 from app.openapi import describe
@@ -65,12 +66,13 @@ def create_app(settings: Settings) -> FastAPI:
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
     )
     app.include_router(task_router(runner))
-    app.include_router(stream_router(runner, metrics))
+    app.include_router(stream_router(runner, metrics, settings.streams))
     app.include_router(prompt_router(runner, reloader))
     app.include_router(backend_router(runner, watch, settings))
     app.include_router(operations_router(runner, watch, reloader))
     app.include_router(metrics_router(metrics))
     app.add_middleware(Gate, server=settings.server)
+    app.add_middleware(Severable)
     _handle_errors(app, runner)
     describe(app, backend=next(iter(settings.backends)))
     return app

@@ -29,6 +29,13 @@ CODES: Mapping[str, ProblemCode] = {
             "Send one JSON object, encoded in UTF-8. `detail` says what could not be read.",
         ),
         ProblemCode(
+            "idempotency_key_invalid",
+            400,
+            "The Idempotency-Key is no key",
+            "The header `Idempotency-Key` is empty, too long, stands twice, or holds characters that it must not.",
+            "Send 1 to 255 visible ASCII characters, such as a UUID, with or without double quotes around them.",
+        ),
+        ProblemCode(
             "host_not_allowed",
             403,
             "The Host header is not allowed",
@@ -87,6 +94,14 @@ CODES: Mapping[str, ProblemCode] = {
             retryable=True,
         ),
         ProblemCode(
+            "idempotency_in_progress",
+            409,
+            "A request with this Idempotency-Key is being served",
+            "Another request with the same `Idempotency-Key` has no reply yet, and this one was not begun.",
+            "Send the request again after `Retry-After` seconds: it gets the other one's reply.",
+            retryable=True,
+        ),
+        ProblemCode(
             "body_too_large",
             413,
             "The body is too large",
@@ -106,6 +121,13 @@ CODES: Mapping[str, ProblemCode] = {
             "The request is invalid",
             "The body is JSON, but not what the operation takes. `errors` lists every wrong place by JSON pointer.",
             "Correct the places that `errors` names.",
+        ),
+        ProblemCode(
+            "idempotency_key_reused",
+            422,
+            "The Idempotency-Key belongs to another request",
+            "The same `Idempotency-Key` was sent to the same operation before, with another body.",
+            "Send a new key with each new request, and the same body with each retry.",
         ),
         ProblemCode(
             "context_exceeded",
@@ -234,6 +256,14 @@ CODES: Mapping[str, ProblemCode] = {
             "No parser of documents has room",
             "As many documents are being read as may be, and others wait; or the process that reads them broke down. "
             "Nothing was generated.",
+            "Send the request again after `Retry-After` seconds.",
+            retryable=True,
+        ),
+        ProblemCode(
+            "database_unavailable",
+            503,
+            "The service's database does not answer",
+            "The request needs the service's database, which could not be reached or was locked. Nothing was begun.",
             "Send the request again after `Retry-After` seconds.",
             retryable=True,
         ),

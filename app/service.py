@@ -17,6 +17,7 @@ from app.backends import backend_router
 from app.composition import build_runner
 from app.connection import Severable
 from app.gate import Gate
+from app.idempotency import Idempotency, ReplyStore
 from app.metrics import Metrics, metrics_router
 from app.openapi import describe
 from app.operations import operations_router
@@ -44,12 +45,14 @@ def create_app(settings: Settings) -> FastAPI:
     runner = build_runner(settings, metrics)
     reloader = PromptReloader(runner)
     watch = BackendWatch(runner, settings)
+    replies = ReplyStore(database, settings.idempotency)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:  # what is entered last ends first
             stack.callback(database.close)
             await asyncio.to_thread(upgrade, database)
+            await stack.enter_async_context(_running(replies.purge()))
             stack.push_async_callback(runner.aclose)
             await watch.look()
             await stack.enter_async_context(_running(watch.run()))
@@ -71,6 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(backend_router(runner, watch, settings))
     app.include_router(operations_router(runner, watch, reloader))
     app.include_router(metrics_router(metrics))
+    app.add_middleware(Idempotency, store=replies, settings=settings.idempotency)
     app.add_middleware(Gate, server=settings.server)
     app.add_middleware(Severable)
     _handle_errors(app, runner)

@@ -17,8 +17,8 @@ from app.backends import backend_router
 from app.composition import build_runner
 from app.connection import Severable
 from app.gate import Gate
-from app.keys import Security
 from app.idempotency import Idempotency, ReplyStore
+from app.keys import Security
 from app.metrics import Metrics, metrics_router
 from app.openapi import describe
 from app.operations import operations_router

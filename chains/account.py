@@ -6,7 +6,7 @@ from typing import Protocol
 
 from chains.result import CacheState, PromptIdentity, Timing, Usage
 
-__all__ = ["NO_BOOKS", "Account", "Books"]
+__all__ = ["NO_BOOKS", "Account", "Books", "SeveralBooks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class Account:
     timing      milliseconds in the queue, with the models, and in all
     cache       whence the answer came
     background  whether it belongs to a job
+    backend     the backend that answered last, or whose answer was kept or shared; empty where none did
+    model       what that backend's model calls itself
     """
 
     caller: str
@@ -35,6 +37,8 @@ class Account:
     timing: Timing
     cache: CacheState
     background: bool = False
+    backend: str = ""
+    model: str = ""
 
     @property
     def usage(self) -> Usage:
@@ -50,6 +54,17 @@ class Books(Protocol):
 class _NoBooks:
     def settled(self, account: Account) -> None:
         pass
+
+
+class SeveralBooks:
+    """All of these books hear of each request."""
+
+    def __init__(self, *books: Books) -> None:
+        self._books = books
+
+    def settled(self, account: Account) -> None:
+        for one in self._books:
+            one.settled(account)
 
 
 NO_BOOKS: Books = _NoBooks()

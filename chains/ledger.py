@@ -18,12 +18,12 @@ _current: ContextVar["Ledger | None"] = ContextVar("copydesk_ledger", default=No
 
 
 class Ledger:
-    """Sums what the model servers report. `model` is the name that the last one gave itself, `shares` the usage by the
-    pairs of a backend and the model's name there."""
+    """Sums what the model servers report. `backend` is that of the last call, `model` the name that it gave itself,
+    `shares` the usage by the pairs of a backend and the model's name there."""
 
     def __init__(self) -> None:
         self.shares: dict[tuple[str, str], Usage] = {}
-        self.model = ""
+        self.backend = self.model = ""
         self.model_seconds = 0.0
         self.queue_seconds = 0.0
         self.attempts: list[Attempt] = []
@@ -54,6 +54,7 @@ class Ledger:
 
         An answer that was generated for another request costs this one no tokens and no call.
         """
+        self.backend = backend
         self.model = message.response_metadata.get("model_name", self.model)
         self.model_seconds += seconds
         self.queue_seconds += queued
@@ -64,6 +65,7 @@ class Ledger:
 
     def add_scores(self, usage: Usage, seconds: float, queued: float, backend: str, model: str) -> None:
         """Enter what it cost to score continuations."""
+        self.backend = backend
         self.model = model or self.model
         self.model_seconds += seconds
         self.queue_seconds += queued

@@ -227,8 +227,11 @@ class Runner:
                 raise
             finally:
                 timing, prompt = _timing(ledger, start), identity_of(selection)
-                entry = Account(caller, request_id, task, prompt, code, ledger.shares, timing, ledger.cache, background)
-                self._books.settled(entry)
+                shares, answered_by = ledger.shares, (ledger.backend, ledger.model)
+                terms_of = ledger.cache, background
+                self._books.settled(
+                    Account(caller, request_id, task, prompt, code, shares, timing, *terms_of, *answered_by)
+                )
                 for attempt in ledger.attempts[: len(ledger.attempts) - told]:
                     words = attempt.backend, attempt.code, attempt.ms
                     _log.warning("id=%s: %s: backend %r failed: %s after %d ms", request_id, task, *words)

@@ -27,6 +27,10 @@ from app.store.database import Database
 from app.store.upgrade import upgrade
 from app.streams import stream_router
 from app.tasks import task_router
+from app.telemetry.access import Access
+from app.telemetry.request_record import RecordBooks
+from app.telemetry.tracing import build_tracing
+from chains.account import SeveralBooks
 from chains.errors import CopydeskError
 from chains.runner import Runner
 
@@ -38,16 +42,19 @@ def create_app(settings: Settings) -> FastAPI:
 
     Raises ConfigurationError, PromptSetError or PromptError where it could not serve.
     """
-    metrics = Metrics()
+    tracing = build_tracing(settings)
+    metrics = Metrics(listeners=[tracing.called])
     database = Database(settings.database)
-    runner = build_runner(settings, metrics)
-    reloader = PromptReloader(runner)
-    watch = BackendWatch(runner, settings)
+    runner = build_runner(settings, metrics, SeveralBooks(metrics, RecordBooks()))
+    reloader = PromptReloader(runner, metrics)
+    watch = BackendWatch(runner, settings, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:  # what is entered last ends first
             stack.callback(database.close)
+            tracing.start()
+            stack.push_async_callback(asyncio.to_thread, tracing.stop)
             await asyncio.to_thread(upgrade, database)
             stack.push_async_callback(runner.aclose)
             await watch.look()
@@ -71,6 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(operations_router(runner, watch, reloader))
     app.include_router(metrics_router(metrics))
     app.add_middleware(Gate, server=settings.server)
+    app.add_middleware(Access, metrics=metrics, tracing=tracing, texts=settings.logging.texts)  # around all others
     _handle_errors(app, runner)
     describe(app, backend=next(iter(settings.backends)))
     return app

@@ -22,7 +22,7 @@ from app.metrics import Metrics
 from app.openapi import request_example
 from app.problems import REFUSALS, note_failure, problem_for, shutting_down
 from app.strict_json import StrictJsonRoute
-from app.tasks import CLIENT_GONE, GONE, outcome_words, unless_gone
+from app.tasks import CLIENT_GONE, unless_gone
 from chains.runner import Runner, StreamItem
 from chains.task import Task
 
@@ -73,7 +73,6 @@ def _operation(task: Task[Any, Any], runner: Runner, metrics: Metrics) -> Callab
             raise
         if first is None:
             await items.aclose()
-            request.scope["state"]["outcome"] = GONE
             return Response(status_code=CLIENT_GONE)
         events = _counted(_events(request, task, first, items), metrics)
         return StreamingResponse(events, media_type=_MEDIA_TYPE, headers=_HEADERS)
@@ -98,7 +97,6 @@ async def _events(
 ) -> AsyncGenerator[bytes, None]:
     state = request.scope["state"]
     numbers = count(1)
-    state["outcome"] = GONE
     async with aclosing(items):
         try:
             yield _event(state, task, first, next(numbers))
@@ -115,7 +113,6 @@ async def _events(
 def _event(state: dict[str, Any], task: Task[Any, Any], item: StreamItem, number: int) -> bytes:
     if isinstance(item, str):
         return _sse("delta", json.dumps({"text": item}, ensure_ascii=False, separators=(",", ":")), number)
-    state["outcome"] = outcome_words(item)
     return _sse("done", to_response(task, item, state["request_id"]).decode(), number)
 
 

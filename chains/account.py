@@ -24,8 +24,9 @@ class Account:
     timing      milliseconds in the queue, with the models, and in all
     cache       whence the answer came
     background  whether it belongs to a job
-    backend     the backend that answered last, or whose answer was kept or shared; empty where none did
-    model       what that backend's model calls itself
+    backend     the backend that answered last, or whose answer was kept or shared, else the last that failed; empty
+                where none was asked
+    model       what the model of the one that answered calls itself
     """
 
     caller: str

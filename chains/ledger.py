@@ -31,6 +31,11 @@ class Ledger:
         self._when_accepted: list[Callable[[], None]] = []
 
     @property
+    def asked(self) -> str:
+        """The backend that answered last, else the last that failed; empty where none was asked."""
+        return self.backend or next((attempt.backend for attempt in reversed(self.attempts)), "")
+
+    @property
     def usage(self) -> Usage:
         """Of all backends together."""
         return sum(self.shares.values(), Usage())

@@ -227,7 +227,7 @@ class Runner:
                 raise
             finally:
                 timing, prompt = _timing(ledger, start), identity_of(selection)
-                shares, answered_by = ledger.shares, (ledger.backend, ledger.model)
+                shares, answered_by = ledger.shares, (ledger.asked, ledger.model)
                 terms_of = ledger.cache, background
                 self._books.settled(
                     Account(caller, request_id, task, prompt, code, shares, timing, *terms_of, *answered_by)

@@ -52,7 +52,8 @@ def _forget_the_dead(folder: Path) -> None:
 
 
 class _Served(Collector):
-    """The metrics as they are, without the digests of prompt sets that no worker serves any more."""
+    """The metrics, without the digests of prompt sets that no worker serves any more, and without the times at which
+    counters began, which several workers couldn't tell."""
 
     def __init__(self, collect: Callable[[], Iterable[Metric]]) -> None:
         self._collect = collect
@@ -61,6 +62,8 @@ class _Served(Collector):
         for metric in self._collect():
             if metric.name == _DIGEST_METRIC:
                 metric.samples = [sample for sample in metric.samples if sample.value > 0]
+            elif metric.type in ("counter", "histogram"):
+                metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
             yield metric
 
 

@@ -61,15 +61,21 @@ class RequestRecord:
     @property
     def operation(self) -> str:
         """The operation's id in the API document, or the name of a page; never what a caller wrote."""
-        route = self.scope.get("route")
+        route, endpoint = self.scope.get("route"), self.scope.get("endpoint")
         found = getattr(route, "operation_id", None) or getattr(route, "name", None)
-        return found if isinstance(found, str) else "unmatched"
+        if not isinstance(found, str):
+            found = None if endpoint is None else getattr(endpoint, "__name__", "static")
+        return found or "unmatched"
 
     @property
     def path(self) -> str:
-        """The operation's path with its parameters as names; `-` for a path that doesn't exist."""
-        found = getattr(self.scope.get("route"), "path_format", None) or getattr(self.scope.get("route"), "path", None)
-        return found if isinstance(found, str) else "-"
+        """The operation's path with its parameters as names; `-` for a path that doesn't exist, and for files."""
+        found = getattr(self.scope.get("route"), "path_format", None)
+        if isinstance(found, str):
+            return found
+        # A page that the framework adds: where its path has no parameters, it is the one that was called.
+        is_page = self.operation not in ("unmatched", "static") and not self.scope.get("path_params")
+        return str(self.scope["path"]) if is_page else "-"
 
     @property
     def outcome(self) -> str:

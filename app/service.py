@@ -29,7 +29,7 @@ from app.streams import stream_router
 from app.tasks import task_router
 from app.telemetry.access import Access
 from app.telemetry.request_record import RecordBooks
-from app.telemetry.tracing import build_tracing
+from app.telemetry.tracing import NO_FASTAPI_TELEMETRY, build_tracing
 from chains.account import SeveralBooks
 from chains.errors import CopydeskError
 from chains.runner import Runner
@@ -69,6 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
+        telemetry=NO_FASTAPI_TELEMETRY,
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
     )
     app.include_router(task_router(runner))

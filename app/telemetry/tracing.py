@@ -14,10 +14,15 @@ from chains.traffic.meter import CallReport
 if TYPE_CHECKING:
     from app.settings import Settings
 
-__all__ = ["NoTracing", "Tracing", "build_tracing", "foreign_trace_id"]
+__all__ = ["NO_FASTAPI_TELEMETRY", "NoTracing", "Tracing", "build_tracing", "foreign_trace_id"]
 
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _PACKAGES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
+
+
+NO_FASTAPI_TELEMETRY = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
+"""FastAPI's own telemetry, whose records hold bodies that were refused and messages of exceptions, is never on: whatever
+the environment says, and whoever sets a global provider."""
 
 
 class Tracing(Protocol):

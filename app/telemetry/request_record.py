@@ -79,8 +79,8 @@ class RequestRecord:
 
     @property
     def outcome(self) -> str:
-        """`ok`, the code of a problem, `caller_gone`, `slow_reader` for one who took nothing for too long, or `other` for
-        a failure without a problem."""
+        """`ok`, the code of a problem, `caller_gone`, `slow_reader` for one who took nothing for too long, or `other`
+        for a failure without a problem."""
         if left := self.state.get("left"):
             return str(left)
         if self.status == _CLIENT_GONE or self._left_alone:

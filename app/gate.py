@@ -16,8 +16,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.caller import ANONYMOUS
-from app.problems import ProblemError, problem_of_exception, problem_response, shutting_down
-from app.settings import ServerSettings, is_loopback
+from app.edge.bodies import HeldBody
+from app.edge.edge import Edge
+from app.problems import ProblemError, instance_of, problem_of_exception, problem_response, shutting_down
+from app.settings import is_loopback
 
 __all__ = ["Gate"]
 
@@ -25,12 +27,15 @@ _log = logging.getLogger("copydesk.access")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 _WITH_BODY = {"POST", "PUT", "PATCH"}
+_ALWAYS = {"/healthz", "/readyz"}
+"""Answered even where there is no room for more."""
 
 
 class Gate:
-    def __init__(self, app: ASGIApp, server: ServerSettings) -> None:
+    def __init__(self, app: ASGIApp, edge: Edge) -> None:
         self._app = app
-        self._server = server
+        self._edge = edge
+        self._server = edge.settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -40,6 +45,7 @@ class Gate:
         headers = Headers(scope=scope)
         request_id = _request_id(headers)
         scope["state"] = {**scope.get("state", {}), "request_id": request_id, "caller": ANONYMOUS}
+        body = self._edge.bodies.body()
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -50,8 +56,8 @@ class Gate:
             await send(message)
 
         try:
-            self._check(scope["method"], headers)
-            await self._app(scope, self._bounded(receive, scope["state"]), send_with_id)
+            self._check(scope, headers)
+            await self._app(_as_get(scope), self._bounded(receive, scope["state"], body), send_with_id)
         except asyncio.CancelledError:
             if scope["state"].get("gone"):
                 raise
@@ -66,10 +72,11 @@ class Gate:
                 raise
             await problem_response(Request(scope), problem_of_exception(error))(scope, receive, send_with_id)
         finally:
+            body.let_go()
             elapsed = round((time.perf_counter() - start) * 1000)
             line = (
                 scope["method"],
-                scope["path"],
+                instance_of(scope),  # percent-encoded: a path can't write lines of its own
                 status or "-",
                 elapsed,
                 request_id,
@@ -77,9 +84,12 @@ class Gate:
             )
             _log.info("%s %s %s %d ms id=%s%s", *line)
 
-    def _check(self, method: str, headers: Headers) -> None:
+    def _check(self, scope: Scope, headers: Headers) -> None:
         _check_direct(headers)
-        if method not in _WITH_BODY:
+        refusal: ProblemError | None = scope["state"].get("refusal")
+        if refusal is not None and scope["path"] not in _ALWAYS:
+            raise refusal
+        if scope["method"] not in _WITH_BODY:
             return
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length) > self._server.max_body_bytes:
@@ -88,27 +98,31 @@ class Gate:
         if media_type != "application/json":
             declared = f"is declared as {media_type!r}" if media_type else "has no Content-Type"
             raise ProblemError("media_type_unsupported", f"The body {declared}. Send it as application/json.")
+        encoding = headers.get("content-encoding", "identity").lower()
+        if encoding != "identity":
+            raise ProblemError(
+                "media_type_unsupported", f"The body is encoded as {encoding[:40]!r}. Send it without Content-Encoding."
+            )
 
-    def _bounded(self, receive: Receive, state: dict[str, Any]) -> Receive:
-        received = 0
+    def _bounded(self, receive: Receive, state: dict[str, Any], body: HeldBody) -> Receive:
         complete = False
-        deadline = asyncio.get_running_loop().time() + self._server.body_timeout_s
+        begin = asyncio.get_running_loop().time()
 
         async def bounded() -> Message:
-            nonlocal received, complete
+            nonlocal complete
             if complete:
                 message = await receive()
                 state["gone"] = state.get("gone", False) or message["type"] == "http.disconnect"
                 return message
+            limit = self._server.body_timeout_s + body.size / self._server.body_bytes_per_s
             try:
-                async with asyncio.timeout_at(deadline):
+                async with asyncio.timeout_at(begin + limit):
                     message = await receive()
             except TimeoutError:
-                limit = self._server.body_timeout_s
-                raise ProblemError("body_timeout", f"The body was not complete after {limit:g} s.") from None
-            received += len(message.get("body", b""))
+                raise ProblemError("body_timeout", f"The body was not complete after {limit:.3g} s.") from None
+            body.grow(len(message.get("body", b"")))
             complete = not message.get("more_body", False)
-            if received > self._server.max_body_bytes:
+            if body.size > self._server.max_body_bytes:
                 raise self._too_large()
             return message
 
@@ -117,6 +131,14 @@ class Gate:
     def _too_large(self) -> ProblemError:
         limit = self._server.max_body_bytes
         return ProblemError("body_too_large", f"The body is larger than the {limit} bytes that this service takes.")
+
+
+def _as_get(scope: Scope) -> Scope:
+    """HEAD is answered as GET, and the protocol leaves the body out: load balancers ask so. Ranges, which only pages
+    of the documentation have, are not served."""
+    headers = [header for header in scope["headers"] if header[0] != b"range"]
+    method = "GET" if scope["method"] == "HEAD" else scope["method"]
+    return {**scope, "method": method, "headers": headers}
 
 
 def _check_direct(headers: Headers) -> None:

@@ -22,6 +22,13 @@ CODES: Mapping[str, ProblemCode] = {
     entry.code: entry
     for entry in (
         ProblemCode(
+            "bad_http_request",
+            400,
+            "The request is not HTTP",
+            "The request could not be read as HTTP/1.1, or could be read in two ways; the connection was closed.",
+            "Use an HTTP client as it is. `detail` says what could not be read. HTTPS and HTTP/2 are for a proxy.",
+        ),
+        ProblemCode(
             "invalid_json",
             400,
             "The body is not JSON",
@@ -77,6 +84,14 @@ CODES: Mapping[str, ProblemCode] = {
             "The method is not allowed here",
             "The path exists, but not for this method.",
             "Use a method of the `Allow` header.",
+        ),
+        ProblemCode(
+            "headers_timeout",
+            408,
+            "The request's headers took too long",
+            "The headers were not complete within the time that the service waits for them.",
+            "Send the request again, over a faster connection.",
+            retryable=True,
         ),
         ProblemCode(
             "body_timeout",
@@ -161,6 +176,13 @@ CODES: Mapping[str, ProblemCode] = {
             "Send the document in parts, or print it to a new PDF and send that.",
         ),
         ProblemCode(
+            "headers_too_large",
+            431,
+            "The headers are too large",
+            "The request line and its headers are larger than the service takes.",
+            "Send fewer or shorter headers, or a shorter path. `detail` says what is allowed.",
+        ),
+        ProblemCode(
             "internal",
             500,
             "Something went wrong inside the service",
@@ -234,6 +256,14 @@ CODES: Mapping[str, ProblemCode] = {
             "No parser of documents has room",
             "As many documents are being read as may be, and others wait; or the process that reads them broke down. "
             "Nothing was generated.",
+            "Send the request again after `Retry-After` seconds.",
+            retryable=True,
+        ),
+        ProblemCode(
+            "overloaded",
+            503,
+            "The service is full",
+            "As many connections are open, or as many request bodies are held, as the service has room for.",
             "Send the request again after `Retry-After` seconds.",
             retryable=True,
         ),

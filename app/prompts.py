@@ -28,6 +28,8 @@ from chains.runner import Runner
 
 __all__ = ["prompt_router"]
 
+_RENDER_EXAMPLE = {"requestBody": {"content": {"application/json": {"example": {"inputs": {"text": "Some text."}}}}}}
+
 
 def prompt_router(runner: Runner, reloader: PromptReloader) -> APIRouter:
     """The operations on the prompts that the runner serves."""
@@ -63,6 +65,7 @@ def prompt_router(runner: Runner, reloader: PromptReloader) -> APIRouter:
         "/{name}/render",
         operation_id="renderPrompt",
         summary="Show what a model would read",
+        openapi_extra=_RENDER_EXAMPLE,
         response_model_exclude_none=True,
     )
     async def render_prompt(request: Request, name: str, body: RenderRequest) -> RenderResponse:

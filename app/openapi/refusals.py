@@ -31,6 +31,8 @@ def codes_of(method: str, path: str) -> list[str]:
     listed = set(_ANYWHERE)
     if path not in OPEN_PATHS:
         listed |= _WITH_KEYS
+    if "{" in path:
+        listed |= {"not_found"}
     if method == "post":
         listed |= _WITH_BODY | _KEPT | _COUNTED
     if path.startswith("/v1/prompts/"):
@@ -38,7 +40,7 @@ def codes_of(method: str, path: str) -> list[str]:
     if path.endswith("/render"):
         listed |= _OF_RENDERING
     if any(path.startswith(run) for run in _OF_RUNS):
-        listed |= {"database_unavailable", "invalid_request", "not_found"}
+        listed |= {"database_unavailable", "invalid_request"}
     if _asks_model(method, path):
         listed |= set(CODES) - OF_NO_OPERATION - {"not_found"}
     return [code for code in CODES if code in listed]

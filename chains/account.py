@@ -7,7 +7,7 @@ from typing import Protocol
 from chains.ledger import Ledger
 from chains.result import Bill, CacheState, PromptIdentity, Timing, Usage
 
-__all__ = ["NO_BOOKS", "Account", "Books"]
+__all__ = ["NO_BILLS", "NO_BOOKS", "Account", "AllBooks", "Books", "Reckons"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,23 @@ class Books(Protocol):
 
     def settled(self, account: Account) -> None: ...
 
+
+class Reckons(Protocol):
+    """Called in the event loop for each answer: it must be quick."""
+
     def bill(self, ledger: Ledger, backend: str) -> Bill | None:
         """What a request that the backend answered comes to, for its caller; None where nobody reckons that."""
+
+
+class AllBooks:
+    """Several books that hear of the same requests."""
+
+    def __init__(self, *books: Books) -> None:
+        self._books = books
+
+    def settled(self, account: Account) -> None:
+        for books in self._books:
+            books.settled(account)
 
 
 class _NoBooks:
@@ -66,5 +81,11 @@ class _NoBooks:
         return None
 
 
-NO_BOOKS: Books = _NoBooks()
+_nothing = _NoBooks()
+
+
+NO_BOOKS: Books = _nothing
 """Keeps nothing."""
+
+NO_BILLS: Reckons = _nothing
+"""Reckons nothing."""

@@ -9,7 +9,7 @@ from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from typing import Any
 
-from chains.account import NO_BOOKS, Account, Books
+from chains.account import NO_BILLS, NO_BOOKS, Account, Books, Reckons
 from chains.backends.configuration import Closes
 from chains.choice import Choice, identity_of, recall
 from chains.documents import DocumentReader, ReadRequest
@@ -50,7 +50,8 @@ class Runner:
     `routes` gives each task an ordered list of backend names; `default` serves the tasks without one. A
     retryable error of a backend makes the next one of the route try. `allow_drafts` lets requests name versions
     that aren't released; `cached` are the tasks whose answers may be kept; `documents` reads what comes instead of a
-    text; `books` hear what each request came to. The prompts have passed `serving_problems`. Raises ConfigurationError
+    text; `books` hear what each request came to, `bills` say what
+    that costs. The prompts have passed `serving_problems`. Raises ConfigurationError
     where a route names what doesn't exist.
     """
 
@@ -65,6 +66,7 @@ class Runner:
         cached: Collection[str] = (),
         documents: DocumentReader | None = None,
         books: Books = NO_BOOKS,
+        bills: Reckons = NO_BILLS,
     ) -> None:
         _switch_tracing_off()
         self.tasks = tasks
@@ -73,6 +75,7 @@ class Runner:
         self._cached = frozenset(cached)
         self._documents = documents or DocumentReader()
         self._books = books
+        self._bills = bills
         self.routes = checked_routes(tasks, backends, routes, cached)
         self._default_route = tuple(routes.get(DEFAULT_ROUTE, ()))
         self._edition = self._composed(prompts)
@@ -268,7 +271,7 @@ class Runner:
             attempts=tuple(ledger.attempts),
             document_text=read.document_text,
             document_pages_without_text=read.pages_without_text,
-            bill=self._books.bill(ledger, backend),
+            bill=self._bills.bill(ledger, backend),
         )
 
     def _select(self, edition: _Edition, task: str, request: TaskInput, caller: str) -> Selection:

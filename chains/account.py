@@ -1,13 +1,13 @@
 """What a request came to, told to whoever keeps the books: once for each request, however it ended."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from chains.ledger import Ledger
 from chains.result import Bill, CacheState, PromptIdentity, Timing, Usage
 
-__all__ = ["NO_BILLS", "NO_BOOKS", "Account", "AllBooks", "Books", "Reckons"]
+__all__ = ["NO_BILLS", "NO_BOOKS", "Account", "Books", "Reckons", "settle", "together"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +62,14 @@ class Reckons(Protocol):
         """What a request that the backend answered comes to, for its caller; None where nobody reckons that."""
 
 
-class AllBooks:
-    """Several books that hear of the same requests."""
+def settle(account: Account, ledger: Ledger, books: Books) -> None:
+    """Tell the books what a request came to, and later whatever is entered in its ledger after that."""
+    books.settled(account)
 
-    def __init__(self, *books: Books) -> None:
-        self._books = books
+    def late(pair: tuple[str, str], usage: Usage, seconds: float) -> None:
+        books.settled(replace(account, shares={pair: usage}, seconds={pair: seconds}, last=pair, is_late=True))
 
-    def settled(self, account: Account) -> None:
-        for books in self._books:
-            books.settled(account)
+    ledger.close(late)
 
 
 class _NoBooks:
@@ -89,3 +88,17 @@ NO_BOOKS: Books = _nothing
 
 NO_BILLS: Reckons = _nothing
 """Reckons nothing."""
+
+
+class _Together:
+    def __init__(self, books: tuple[Books, ...]) -> None:
+        self._books = books
+
+    def settled(self, account: Account) -> None:
+        for books in self._books:
+            books.settled(account)
+
+
+def together(*books: Books) -> Books:
+    """Books that tell each account to all of these, in this order."""
+    return _Together(books)

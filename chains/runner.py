@@ -4,21 +4,20 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import replace
 from typing import Any
 
-from chains.account import NO_BILLS, NO_BOOKS, Account, Books, Reckons
+from chains.account import NO_BILLS, NO_BOOKS, Account, Books, Reckons, settle
 from chains.backends.configuration import Closes
 from chains.choice import Choice, identity_of, recall
 from chains.documents import DocumentReader, ReadRequest
-from chains.errors import BackendError, UnknownBackend, UnknownPrompt, UnknownTask
+from chains.errors import BackendError, DraftRefused, UnknownBackend, UnknownPrompt, UnknownTask
 from chains.ledger import Ledger, open_ledger
 from chains.prompts import PRODUCTION, ModelParameters, PromptSet, PromptVersion, Selection, contract_problems, select
 from chains.prompts.selection import by_label, by_version
 from chains.rendering import render
-from chains.result import PromptIdentity, RenderedPrompt, TaskResult, Timing, Usage
+from chains.result import PromptIdentity, RenderedPrompt, TaskResult, Timing
 from chains.routing import DEFAULT_ROUTE, Leg, along, checked_routes, in_own_task, streamed_along, until
 from chains.task import Parts, Task, TaskInput
 from chains.terms import Terms, on_terms
@@ -50,9 +49,9 @@ class Runner:
     `routes` gives each task an ordered list of backend names; `default` serves the tasks without one. A
     retryable error of a backend makes the next one of the route try. `allow_drafts` lets requests name versions
     that aren't released; `cached` are the tasks whose answers may be kept; `documents` reads what comes instead of a
-    text; `books` hear what each request came to, `bills` say what
-    that costs. The prompts have passed `serving_problems`. Raises ConfigurationError
-    where a route names what doesn't exist.
+    text; `books` hear what each request came to, `bills` say what that costs; `may_draft` tells by a caller's id
+    whether it may name drafts, where these are allowed. The prompts have passed `serving_problems`. Raises
+    ConfigurationError where a route names what doesn't exist.
     """
 
     def __init__(
@@ -67,6 +66,7 @@ class Runner:
         documents: DocumentReader | None = None,
         books: Books = NO_BOOKS,
         bills: Reckons = NO_BILLS,
+        may_draft: Callable[[str], bool] = lambda caller: True,
     ) -> None:
         _switch_tracing_off()
         self.tasks = tasks
@@ -76,6 +76,7 @@ class Runner:
         self._documents = documents or DocumentReader()
         self._books = books
         self._bills = bills
+        self._may_draft = may_draft
         self.routes = checked_routes(tasks, backends, routes, cached)
         self._default_route = tuple(routes.get(DEFAULT_ROUTE, ()))
         self._edition = self._composed(prompts)
@@ -243,18 +244,10 @@ class Runner:
                     cache=ledger.cache,
                     background=background,
                 )
-                self._settle(entry, ledger)
+                settle(entry, ledger, self._books)
                 for attempt in ledger.attempts[: len(ledger.attempts) - told]:
                     words = attempt.backend, attempt.code, attempt.ms
                     _log.warning("id=%s: %s: backend %r failed: %s after %d ms", request_id, task, *words)
-
-    def _settle(self, entry: Account, ledger: Ledger) -> None:
-        self._books.settled(entry)
-
-        def late(pair: tuple[str, str], usage: Usage, seconds: float) -> None:
-            self._books.settled(replace(entry, shares={pair: usage}, seconds={pair: seconds}, last=pair, is_late=True))
-
-        ledger.close(late)
 
     def _result(
         self, output: Any, selection: Selection, backend: str, ledger: Ledger, start: float, read: ReadRequest[Any]
@@ -283,6 +276,9 @@ class Runner:
             session=request.session,
             allow_drafts=self.allow_drafts,
         )
+        is_draft = selection.label is None and not edition.prompts.is_released(selection.prompt)
+        if is_draft and not self._may_draft(caller):
+            raise DraftRefused(str(selection.prompt))
         if not edition.is_composed(task, selection.prompt.version):  # what is composed was checked before
             problems = contract_problems(self.tasks[task], selection.prompt)
             if problems:
@@ -340,13 +336,9 @@ def _switch_tracing_off() -> None:
         os.environ[name] = "false"
 
 
-def _ms_since(start: float) -> int:
-    return round((time.perf_counter() - start) * 1000)
-
-
 def _timing(ledger: Ledger, start: float) -> Timing:
     return Timing(
         queue_ms=round(ledger.queue_seconds * 1000),
         model_ms=round(ledger.model_seconds * 1000),
-        total_ms=_ms_since(start),
+        total_ms=round((time.perf_counter() - start) * 1000),
     )

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,23 +22,14 @@ from chains.backends.configuration import Timeouts
 from chains.backends.embedded.chat_model import EmbeddedChatModel
 from chains.backends.embedded.model_file import model_file
 from chains.backends.embedded.server import ModelServer, ModelServerParameters
+from tests.programs import program as program
+from tests.programs import unavailable as unavailable
+from tests.servers import postgres_server as postgres_server
+from tests.servers import postgres_url as postgres_url
+from tests.servers import redis_server as redis_server
+from tests.servers import redis_url as redis_url
 
 ROOT = Path(__file__).parents[1]
-
-
-def unavailable(what: str) -> None:
-    """Skip the test because this machine lacks something; under CI=true that is a failure."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(f"CI must have {what}")
-    pytest.skip(f"needs {what}")
-
-
-def program(name: str, package: str) -> str:
-    """The path of a program of the system, named with its Debian package where it is absent."""
-    found = shutil.which(name)
-    if found is None:
-        unavailable(f"{name} (Debian package {package})")
-    return found or ""
 
 
 @pytest.fixture(autouse=True)

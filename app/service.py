@@ -30,6 +30,8 @@ from app.store.database import Database
 from app.store.upgrade import upgrade
 from app.streams import stream_router
 from app.tasks import task_router
+from app.usage import MonthlySums, UsageBooks, usage_router
+from chains.account import together
 from chains.errors import CopydeskError
 from chains.runner import Runner
 
@@ -43,8 +45,10 @@ def create_app(settings: Settings) -> FastAPI:
     """
     metrics = Metrics()
     database = Database(settings.database)
-    security = Security(settings, database, metrics.counted_alone)
-    runner = build_runner(settings, metrics, books=security.quotas, may_draft=security.keyring.may_draft)
+    usage = UsageBooks(database, settings)
+    security = Security(settings, database, MonthlySums(usage), metrics.counted_alone)
+    books, may_draft = together(usage, security.quotas), security.keyring.may_draft
+    runner = build_runner(settings, metrics, books=books, bills=usage, may_draft=may_draft)
     reloader = PromptReloader(runner)
     watch = BackendWatch(runner, settings)
     replies = ReplyStore(database, settings.idempotency)
@@ -54,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
         async with AsyncExitStack() as stack:  # what is entered last ends first
             stack.callback(database.close)
             await asyncio.to_thread(upgrade, database)
+            await stack.enter_async_context(usage.running())
             await stack.enter_async_context(security.running())
             await stack.enter_async_context(_running(replies.purge()))
             stack.push_async_callback(runner.aclose)
@@ -77,6 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(backend_router(runner, watch, settings))
     app.include_router(operations_router(runner, watch, reloader))
     app.include_router(metrics_router(metrics))
+    app.include_router(usage_router(usage))
     app.add_middleware(Idempotency, store=replies, settings=settings.idempotency)
     app.add_middleware(Gate, server=settings.server, entrance=security.entrance, quotas=security.quotas)
     app.add_middleware(Severable)

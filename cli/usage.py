@@ -53,9 +53,7 @@ def _groups(said: str) -> "list[UsageGroup]":
     known = [group.value for group in UsageGroup]
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise InvalidInput(
-            f"--by: there is no {unknown[0]!r}; name some of {', '.join(known)}, with commas between.", []
-        )
+        raise InvalidInput(f"--by: there is no {unknown[0]!r}; name some of {', '.join(known)}, with commas between.")
     return [UsageGroup(name) for name in names]
 
 
@@ -73,8 +71,8 @@ def _read(settings: Settings, query: "UsageQuery") -> "UsageReport":
         revision = revision_of(database)
         if revision != newest():
             raise ConfigurationError(
-                f"database.url: the database has the revision {revision}, and this version of Copydesk reads {newest()}: "
-                "start the service once, which upgrades it, or use the newer version."
+                f"database.url: the database has the revision {revision}, and this version of Copydesk reads "
+                f"{newest()}: start the service once, which upgrades it, or use the newer version."
             )
         with database.transaction() as connection:
             return report_of(query, read_rows(connection, query), Footprint(settings))

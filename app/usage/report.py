@@ -39,8 +39,9 @@ def query_of(
     than a year.
     """
     problems: list[FieldError] = []
-    last_day = _day("to", last, problems) or today or datetime.now(UTC).date()
-    first_day = _day("from", first, problems) or last_day.replace(day=1)
+    begin, end = _day("from", first, problems), _day("to", last, problems)
+    last_day = end or today or datetime.now(UTC).date()
+    first_day = begin or last_day.replace(day=1)
     if not problems and first_day > last_day:
         problems.append(FieldError("/from", "range_reversed", f"The first day, {first_day}, is after {last_day}"))
     if not problems and (last_day - first_day).days >= MOST_DAYS:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapp
 from contextlib import aclosing, contextmanager
 from typing import Any
 
-from chains.account import NO_BILLS, NO_BOOKS, Account, Books, Reckons, settle
+from chains.account import NO_BOOKS, Account, Bills, settle
 from chains.backends.configuration import Closes
 from chains.choice import Choice, identity_of, recall
 from chains.documents import DocumentReader, ReadRequest
@@ -49,9 +49,9 @@ class Runner:
     `routes` gives each task an ordered list of backend names; `default` serves the tasks without one. A
     retryable error of a backend makes the next one of the route try. `allow_drafts` lets requests name versions
     that aren't released; `cached` are the tasks whose answers may be kept; `documents` reads what comes instead of a
-    text; `books` hear what each request came to, `bills` say what that costs; `may_draft` tells by a caller's id
-    whether it may name drafts, where these are allowed. The prompts have passed `serving_problems`. Raises
-    ConfigurationError where a route names what doesn't exist.
+    text; `books` hear what each request came to; `may_draft` tells by a caller's id whether it may name drafts, where
+    these are allowed. The prompts have passed `serving_problems`. Raises ConfigurationError where a route names what
+    doesn't exist.
     """
 
     def __init__(
@@ -64,8 +64,7 @@ class Runner:
         allow_drafts: bool = False,
         cached: Collection[str] = (),
         documents: DocumentReader | None = None,
-        books: Books = NO_BOOKS,
-        bills: Reckons = NO_BILLS,
+        books: Bills = NO_BOOKS,
         may_draft: Callable[[str], bool] = lambda caller: True,
     ) -> None:
         _switch_tracing_off()
@@ -75,7 +74,6 @@ class Runner:
         self._cached = frozenset(cached)
         self._documents = documents or DocumentReader()
         self._books = books
-        self._bills = bills
         self._may_draft = may_draft
         self.routes = checked_routes(tasks, backends, routes, cached)
         self._default_route = tuple(routes.get(DEFAULT_ROUTE, ()))
@@ -264,7 +262,7 @@ class Runner:
             attempts=tuple(ledger.attempts),
             document_text=read.document_text,
             document_pages_without_text=read.pages_without_text,
-            bill=self._bills.bill(ledger, backend),
+            bill=self._books.bill(ledger, backend),
         )
 
     def _select(self, edition: _Edition, task: str, request: TaskInput, caller: str) -> Selection:
@@ -336,9 +334,13 @@ def _switch_tracing_off() -> None:
         os.environ[name] = "false"
 
 
+def _ms_since(start: float) -> int:
+    return round((time.perf_counter() - start) * 1000)
+
+
 def _timing(ledger: Ledger, start: float) -> Timing:
     return Timing(
         queue_ms=round(ledger.queue_seconds * 1000),
         model_ms=round(ledger.model_seconds * 1000),
-        total_ms=round((time.perf_counter() - start) * 1000),
+        total_ms=_ms_since(start),
     )

@@ -28,7 +28,7 @@ _LAST_TRIES = 3
 
 
 class UsageBooks:
-    """A `Books` and a `Reckons` (chains/account.py) over the database.
+    """A `Bills` (chains/account.py) over the database.
 
     Whatever is settled is in the database half a second later. What can't be written stays in memory and is tried
     again, for as long as the process runs; it is never added twice. A process that is killed loses what it had not

@@ -55,6 +55,11 @@ class Metrics:
         self._retried = counter("copydesk_backend_retries", "Failed calls that were tried again.", "code")
         self._fell_back = counter("copydesk_backend_fallbacks", "Requests that another backend took.", "task", "code")
         self._answers = counter("copydesk_answers", "Answers, by whence they came.", "task", "cache")
+        self._alone = Counter(
+            "copydesk_limits_redis_failures",
+            "Calls of Redis that failed: each worker counts limits.",
+            registry=registry,
+        )
         self._tokens = counter("copydesk_tokens", "Tokens, as the servers counted them.", "task", "kind")
 
     def sized(self, backend: str, slots: int) -> None:
@@ -96,6 +101,10 @@ class Metrics:
     def streams(self, change: int) -> None:
         """So many streams more, or fewer."""
         self._streams.inc(change)
+
+    def counted_alone(self) -> None:
+        """Redis failed, so that this worker counts a key's limits for itself."""
+        self._alone.inc()
 
     def text(self) -> bytes:
         """All metrics of all workers in Prometheus' text format."""

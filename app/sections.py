@@ -33,9 +33,7 @@ class _Section(BaseModel):
 class ServerSettings(_Section):
     """How the service listens, and what it takes."""
 
-    host: str = Field(
-        default="127.0.0.1", description="Address to listen on. Without API keys only loopback is allowed."
-    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on; other than loopback it needs an API key.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     workers: int = Field(default=1, ge=1, le=64, description="Worker processes; they share one embedded model.")
     max_body_bytes: int = Field(
@@ -121,6 +119,9 @@ class IdempotencySettings(_Section):
 
     window_s: float = Field(default=86_400, gt=0, description="How long a reply is kept.")
     max_reply_bytes: int = Field(default=4 << 20, ge=1024, description="The largest reply that is kept.")
+    lease_s: float = Field(
+        default=30, ge=1, le=3600, description="After so long in silence of the worker that serves a key, another may."
+    )
 
 
 class JobSettings(_Section):

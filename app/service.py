@@ -15,7 +15,10 @@ from starlette.responses import Response
 from app.backend_watch import BackendWatch
 from app.backends import backend_router
 from app.composition import build_runner
+from app.connection import Severable
 from app.gate import Gate
+from app.idempotency import Idempotency, ReplyStore
+from app.keys import Security
 from app.metrics import Metrics, metrics_router
 from app.openapi import describe
 from app.operations import operations_router
@@ -40,15 +43,19 @@ def create_app(settings: Settings) -> FastAPI:
     """
     metrics = Metrics()
     database = Database(settings.database)
-    runner = build_runner(settings, metrics)
+    security = Security(settings, database, metrics.counted_alone)
+    runner = build_runner(settings, metrics, books=security.quotas, may_draft=security.keyring.may_draft)
     reloader = PromptReloader(runner)
     watch = BackendWatch(runner, settings)
+    replies = ReplyStore(database, settings.idempotency)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:  # what is entered last ends first
             stack.callback(database.close)
             await asyncio.to_thread(upgrade, database)
+            await stack.enter_async_context(security.running())
+            await stack.enter_async_context(_running(replies.purge()))
             stack.push_async_callback(runner.aclose)
             await watch.look()
             await stack.enter_async_context(_running(watch.run()))
@@ -65,12 +72,14 @@ def create_app(settings: Settings) -> FastAPI:
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
     )
     app.include_router(task_router(runner))
-    app.include_router(stream_router(runner, metrics))
+    app.include_router(stream_router(runner, metrics, settings.streams))
     app.include_router(prompt_router(runner, reloader))
     app.include_router(backend_router(runner, watch, settings))
     app.include_router(operations_router(runner, watch, reloader))
     app.include_router(metrics_router(metrics))
-    app.add_middleware(Gate, server=settings.server)
+    app.add_middleware(Idempotency, store=replies, settings=settings.idempotency)
+    app.add_middleware(Gate, server=settings.server, entrance=security.entrance, quotas=security.quotas)
+    app.add_middleware(Severable)
     _handle_errors(app, runner)
     describe(app, backend=next(iter(settings.backends)))
     return app

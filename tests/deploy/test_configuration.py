@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from app.keys.first_key import read_first_key
+from app.keys.scopes import EVERY_SCOPE
 from app.settings import Settings, load_settings
 from tests.conftest import ROOT
 from tests.deploy.composition import GPU, composition
@@ -81,6 +83,7 @@ def test_secrets_are_written_once_and_hidden_by_their_folder(tmp_path: Path) -> 
     assert set(first) == {"first_api_key", "postgres_password", "redis_password", "grafana_admin_password"}
     assert len(set(first.values())) == 4
     assert all(re.fullmatch(r"[\w-]{24,}\n", text) for text in first.values())
+    assert read_first_key(folder / "first_api_key").scopes == EVERY_SCOPE
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o444}
     (folder / "redis_password").unlink()

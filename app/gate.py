@@ -1,13 +1,11 @@
 """What every request passes before any operation sees it, as plain ASGI.
 
-It gives the request its id and its caller, holds the caller to the key's limits, bounds the body in size and time, and
-writes one log line when the response is out. The line never holds a text.
+It gives the request its id and its caller, holds the caller to the key's limits, and bounds the body in size and time.
 """
 
 import asyncio
 import logging
 import re
-import time
 import uuid
 from typing import Any
 
@@ -38,7 +36,6 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        start = time.perf_counter()
         headers = Headers(scope=scope)
         request_id = _request_id(headers)
         scope["state"] = {**scope.get("state", {}), "request_id": request_id, "caller": NOBODY}
@@ -71,17 +68,6 @@ class Gate:
             if status:
                 raise
             await problem_response(Request(scope), problem_of_exception(error))(scope, receive, send_with_id)
-        finally:
-            elapsed = round((time.perf_counter() - start) * 1000)
-            line = (
-                scope["method"],
-                scope["path"],
-                status or "-",
-                elapsed,
-                request_id,
-                scope["state"].get("outcome", ""),
-            )
-            _log.info("%s %s %s %d ms id=%s%s", *line)
 
     def _check(self, method: str, headers: Headers) -> None:
         if method not in _WITH_BODY:

@@ -186,7 +186,7 @@ def problem_for(request: Request, error: Exception) -> Problem:
     """The body for an error; its request id is the one that the request's scope carries."""
     found = problem_of_exception(error)
     entry = CODES[found.code]
-    request.scope["state"]["outcome"] = f" code={entry.code}"
+    request.scope["state"]["record"].code = entry.code
     return Problem(
         type=f"/docs/errors#{entry.code}",
         title=entry.title,

@@ -30,6 +30,10 @@ from app.store.database import Database
 from app.store.upgrade import upgrade
 from app.streams import stream_router
 from app.tasks import task_router
+from app.telemetry.access import Access
+from app.telemetry.request_record import RecordBooks
+from app.telemetry.tracing import NO_FASTAPI_TELEMETRY, build_tracing
+from chains.account import together
 from chains.errors import CopydeskError
 from chains.runner import Runner
 
@@ -41,18 +45,22 @@ def create_app(settings: Settings) -> FastAPI:
 
     Raises ConfigurationError, PromptSetError or PromptError where it could not serve.
     """
-    metrics = Metrics()
+    tracing = build_tracing(settings)
+    metrics = Metrics(listeners=[tracing.called])
     database = Database(settings.database)
     security = Security(settings, database, metrics.counted_alone)
-    runner = build_runner(settings, metrics, books=security.quotas, may_draft=security.keyring.may_draft)
-    reloader = PromptReloader(runner)
-    watch = BackendWatch(runner, settings)
+    books = together(security.quotas, metrics, RecordBooks())
+    runner = build_runner(settings, metrics, books=books, may_draft=security.keyring.may_draft)
+    reloader = PromptReloader(runner, metrics)
+    watch = BackendWatch(runner, settings, metrics)
     replies = ReplyStore(database, settings.idempotency)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:  # what is entered last ends first
             stack.callback(database.close)
+            tracing.start()
+            stack.push_async_callback(asyncio.to_thread, tracing.stop)
             await asyncio.to_thread(upgrade, database)
             await stack.enter_async_context(security.running())
             await stack.enter_async_context(_running(replies.purge()))
@@ -69,6 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
+        telemetry=NO_FASTAPI_TELEMETRY,
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
     )
     app.include_router(task_router(runner))
@@ -80,6 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Idempotency, store=replies, settings=settings.idempotency)
     app.add_middleware(Gate, server=settings.server, entrance=security.entrance, quotas=security.quotas)
     app.add_middleware(Severable)
+    app.add_middleware(Access, metrics=metrics, tracing=tracing, texts=settings.logging.texts)  # around all others
     _handle_errors(app, runner)
     describe(app, backend=next(iter(settings.backends)))
     return app

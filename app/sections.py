@@ -117,6 +117,7 @@ class LimitSettings(_Section):
         default=None, description="redis://HOST:PORT/DB: limits that all workers of all hosts share."
     )
     redis_password_env: str | None = Field(default=None, description="Environment variable with Redis' password.")
+    redis_password_file: Path | None = Field(default=None, description="File with Redis' password.")
 
 
 class BatchSettings(_Section):

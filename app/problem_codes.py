@@ -130,6 +130,14 @@ CODES: Mapping[str, ProblemCode] = {
             "Send a new key with each new request, and the same body with each retry.",
         ),
         ProblemCode(
+            "response_too_large",
+            422,
+            "The batch's response would be too large",
+            "The results of a batch together are larger than `batch.max_response_bytes` allows, so that this item's is "
+            "left out. Texts of documents make them so, where `include_document_text` asks for these.",
+            "Send the item in another batch, or without `include_document_text`.",
+        ),
+        ProblemCode(
             "context_exceeded",
             422,
             "The text is too long for the model",

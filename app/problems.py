@@ -21,9 +21,9 @@ __all__ = [
     "REFUSALS",
     "Problem",
     "ProblemError",
-    "as_problem",
     "note_failure",
     "problem_for",
+    "problem_of",
     "problem_of_exception",
     "problem_response",
     "shutting_down",
@@ -45,6 +45,7 @@ PROBLEM_OF: Mapping[type[errors.CopydeskError], str] = {
     errors.UnknownTask: "task_unknown",
     errors.UnknownPrompt: "prompt_unknown",
     errors.UnknownBackend: "backend_unknown",
+    errors.DraftRefused: "scope_missing",
     errors.InvalidInput: "invalid_request",
     errors.ContextExceeded: "context_exceeded",
     errors.SchemaUnsupported: "schema_unsupported",
@@ -184,24 +185,26 @@ def shutting_down() -> ProblemError:
 
 def problem_for(request: Request, error: Exception) -> Problem:
     """The body for an error; its request id is the one that the request's scope carries."""
+    state = request.scope["state"]
+    problem = problem_of(error, state["request_id"], request.url.path)
+    state["record"].code = problem.code
+    return problem
+
+
+def problem_of(error: Exception, request_id: str, instance: str) -> Problem:
+    """The body for an error, of a request or of a part of one."""
     found = problem_of_exception(error)
-    request.scope["state"]["outcome"] = f" code={found.code}"
-    return as_problem(found, request.url.path, request.scope["state"]["request_id"])
-
-
-def as_problem(error: ProblemError, instance: str, request_id: str) -> Problem:
-    """The body for an error of a request, or of a part of one."""
-    entry = CODES[error.code]
+    entry = CODES[found.code]
     return Problem(
         type=f"/docs/errors#{entry.code}",
         title=entry.title,
         status=entry.status,
-        detail=error.detail,
+        detail=found.detail,
         instance=instance,
         code=entry.code,
         request_id=request_id,
         retryable=entry.retryable,
-        errors=[ProblemField(pointer=f.pointer, code=f.code, message=f.message) for f in error.fields],
+        errors=[ProblemField(pointer=f.pointer, code=f.code, message=f.message) for f in found.fields],
     )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -12,7 +12,7 @@ from app.batch.shapes import BatchCounts, BatchMeta
 from app.batch.turns import Turns
 from app.caller import Caller, check_request
 from app.contract import to_response
-from app.problems import ProblemError, as_problem, note_failure, problem_of_exception
+from app.problems import ProblemError, note_failure, problem_of, problem_of_exception
 from app.sections import BatchSettings
 from chains.errors import FieldError
 from chains.parallel import in_parallel
@@ -20,18 +20,31 @@ from chains.result import TaskResult, Usage
 from chains.runner import Runner
 from chains.task import Task, TaskInput
 
-__all__ = ["Batch"]
+__all__ = ["Batch", "CheckItem"]
+
+CheckItem = Callable[[str], Awaitable[None]]
+"""Whether the key of that id may have one more item now. Raises ProblemError."""
 
 
 class Batch:
-    """One batch of a caller. `request_id` is its own; its items add their index to it. `path` is what was called."""
+    """One batch of a caller, whose limits `check_item` knows by the id of the caller's key. `request_id` is its own;
+    its items add their index to it. `path` is what was called."""
 
     def __init__(
-        self, runner: Runner, task: Task[Any, Any], settings: BatchSettings, caller: Caller, request_id: str, path: str
+        self,
+        runner: Runner,
+        task: Task[Any, Any],
+        settings: BatchSettings,
+        check_item: CheckItem,
+        *,
+        caller: Caller,
+        request_id: str,
+        path: str,
     ) -> None:
         self._runner = runner
         self._task = task
         self._settings = settings
+        self._check_item = check_item
         self._caller = caller
         self._request_id = request_id
         self._path = path
@@ -50,19 +63,16 @@ class Batch:
         results = await in_parallel(entry, list(enumerate(items)), self._width(items))
         meta = BatchMeta(
             request_id=self._request_id,
-            counts=BatchCounts(total=self._total, succeeded=self._succeeded, failed=self._total - self._succeeded),
+            counts=BatchCounts(total=self._total, succeeded=self._succeeded, failed=self.failed),
             usage=self._usage,
             total_ms=round((time.monotonic() - start) * 1000),
         )
         return b'{"results":[%s],"meta":%s}' % (b",".join(results), meta.model_dump_json(exclude_none=True).encode())
 
-    def outcome_words(self) -> str:
-        """How the batch ended, for its log line."""
-        usage = self._usage
-        return (
-            f" items={self._total} failed={self._total - self._succeeded} in={usage.input_tokens}"
-            f" cached={usage.cached_input_tokens} out={usage.output_tokens} calls={usage.model_calls}"
-        )
+    @property
+    def failed(self) -> int:
+        """How many items have a problem."""
+        return self._total - self._succeeded
 
     def _width(self, items: Sequence[Any]) -> int:
         """Items that run at once: no more than their backends work on, for the rest would only fill the queues."""
@@ -82,6 +92,7 @@ class Batch:
             request = self._validated(index, item)
             check_request(self._caller, self._task.name, request)
             self._make_room(0)
+            await self._check_item(self._caller.key_id)
             result = await turns.run(request, request_id)
             response = to_response(self._task, result, request_id)
             self._make_room(len(response))
@@ -119,4 +130,4 @@ class Batch:
         if not isinstance(error, RequestValidationError):  # whose pointers begin at the batch already
             found.fields = tuple(FieldError(f"/items/{index}{f.pointer}", f.code, f.message) for f in found.fields)
         note_failure(request_id, error, found.code)
-        return as_problem(found, self._path, request_id).model_dump_json(exclude_defaults=True).encode()
+        return problem_of(found, request_id, self._path).model_dump_json(exclude_defaults=True).encode()

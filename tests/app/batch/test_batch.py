@@ -108,7 +108,7 @@ def test_the_sum_and_the_ids_of_a_batch(service: Service) -> None:
     for name in ("input_tokens", "output_tokens", "model_calls"):
         parts = [entry["result"]["meta"]["usage"][name] for entry in answer["results"]]
         assert answer["meta"]["usage"][name] == sum(parts) > 0
-    assert wait_until(lambda: any("id=sum-1 items=10 failed=0" in line for line in service.log))
+    assert wait_until(lambda: any("id=sum-1 " in line and " items=10 " in line for line in service.log))
 
 
 def test_a_bad_item_is_a_problem_in_its_place(client: httpx.Client) -> None:
@@ -210,7 +210,7 @@ def test_a_vanished_caller_cancels_what_is_left(service: Service, upstream: Olla
     at_the_end = counts.tokens
     time.sleep(0.2)
     assert (counts.tokens, counts.requests["/api/chat"]) == (at_the_end, asked + SLOTS)
-    assert wait_until(lambda: any("id=vanished-1 code=caller_gone" in line for line in service.log))
+    assert wait_until(lambda: any("id=vanished-1 " in line and "code=caller_gone" in line for line in service.log))
 
 
 def test_results_that_are_too_large_together_are_left_out(client: httpx.Client) -> None:

@@ -1,7 +1,7 @@
 """Who holds a key, for how long, and what is left of it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,6 @@ from app.store.upgrade import upgrade
 
 ID = scope_digest("key-1", "POST", "/v1/summarize", "a")
 REPLY = Reply(200, ((b"content-type", b"application/json"), (b"x-name", "é".encode("latin-1"))), b"\x00\xffbody")
-
-Test = Callable[[ReplyStore, Database], Coroutine[Any, Any, None]]
 
 
 @asynccontextmanager

@@ -103,8 +103,11 @@ def _complete(method: str, path: str, operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     # FastAPI documents a validation error of its own form; ours is a Problem, within 4XX.
     responses.pop("422", None)
-    responses.update(refusals_of(method, path))
+    refusals = dict(refusals_of(method, path))
+    responses.update(refusals)
     for status, response in responses.items():
+        if status[0] in "45":  # an answer of the operation's own doesn't rule out a problem
+            response["content"] |= refusals[f"{status[0]}XX"]["content"]
         response["headers"] = {**response.get("headers", {}), **headers_of(method, path, status)}
         if response["description"] == "Successful Response":
             response["description"] = operation["summary"] + "."

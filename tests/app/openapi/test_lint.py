@@ -115,7 +115,7 @@ def test_times_are_epoch_milliseconds(document: Document) -> None:
         if place.endswith("_at"):
             assert (schema["type"], schema["format"]) == ("integer", "int64"), place
             assert "epoch milliseconds" in schema["description"], place
-        assert schema.get("format") not in {"date", "date-time", "time", "duration", "decimal"}, place
+        assert schema.get("format") not in {"date-time", "time", "duration", "decimal"}, place
 
 
 def test_no_schema_comes_twice_for_input_and_output(document: Document) -> None:
@@ -181,11 +181,11 @@ def test_every_response_has_a_schema_and_a_description(document: Document) -> No
 
 def test_every_operation_may_answer_a_problem(document: Document) -> None:
     told = set()
-    for operation, status, response in responses(document):
+    for name, status, response in responses(document):
         if status in ("4XX", "5XX"):
-            assert list(response["content"]) == [PROBLEM], operation
+            assert list(response["content"]) == [PROBLEM], name
             codes = response["x-problem-codes"]
-            assert codes, operation
+            assert codes, name
             assert [code for code in codes if f"`{code}`" not in response["description"]] == []
             assert {str(CODES[code].status)[0] for code in codes} == {status[0]}
             told |= set(codes)
@@ -251,3 +251,21 @@ def test_examples_are_what_they_are_examples_of(document: Document) -> None:
         for reference in references(operation.get("requestBody", {}))
     }
     assert {f"#/{name}" for name in sent} <= seen, "without one, /docs makes a request of all fields together"
+
+
+def test_everything_is_described(document: Document) -> None:
+    missing = []
+    for method, path, operation in operations(document):
+        missing += [f"{method} {path} {key}" for key in ("summary", "description") if not operation.get(key)]
+        assert not operation["summary"].endswith("."), path
+        for parameter in operation.get("parameters", []):
+            if "$ref" not in parameter and not parameter.get("description"):
+                missing.append(f"{method} {path} {parameter['name']}")
+    for name, schema in document["components"]["schemas"].items():
+        missing += [] if schema.get("description") else [name]
+        for field, inner in schema.get("properties", {}).items():
+            if "$ref" not in inner and not inner.get("description"):
+                missing.append(f"{name}.{field}")
+    for kind in ("parameters", "headers", "securitySchemes"):
+        missing += [name for name, part in document["components"][kind].items() if not part["description"]]
+    assert missing == []

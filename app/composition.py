@@ -1,6 +1,6 @@
 """From settings to a runner: what the service, `copydesk run` and evaluations have in common."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import chains
@@ -45,7 +45,12 @@ def build_lanes(settings: Settings, names: Collection[str], meter: Meter = SILEN
     return lanes
 
 
-def build_runner(settings: Settings, meter: Meter = SILENT, books: Books = NO_BOOKS) -> Runner:
+def build_runner(
+    settings: Settings,
+    meter: Meter = SILENT,
+    books: Books = NO_BOOKS,
+    may_draft: Callable[[str], bool] = lambda caller: True,
+) -> Runner:
     """Load the tasks and prompts and create the backends' chat models. Starts nothing, calls nothing.
 
     Raises ConfigurationError, PromptSetError or PromptError, with everything that is wrong.
@@ -61,6 +66,7 @@ def build_runner(settings: Settings, meter: Meter = SILENT, books: Books = NO_BO
         allow_drafts=settings.prompts.allow_drafts,
         documents=DocumentReader(DocumentLimits(**settings.documents.model_dump())),
         books=books,
+        may_draft=may_draft,
     )
 
 

@@ -1,7 +1,6 @@
 """What every request passes before any operation sees it, as plain ASGI.
 
-It gives the request its id and its caller, refuses what a keyless service must refuse, bounds the body in size
-and time.
+It gives the request its id and its caller, holds the caller to the key's limits, and bounds the body in size and time.
 """
 
 import asyncio
@@ -14,22 +13,24 @@ from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.caller import ANONYMOUS
+from app.caller import NOBODY
+from app.keys import Entrance, Quotas, challenge, demand_of
 from app.problems import ProblemError, problem_of_exception, problem_response, shutting_down
-from app.settings import ServerSettings, is_loopback
+from app.settings import ServerSettings
 
 __all__ = ["Gate"]
 
 _log = logging.getLogger("copydesk.access")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 
 
 class Gate:
-    def __init__(self, app: ASGIApp, server: ServerSettings) -> None:
+    def __init__(self, app: ASGIApp, server: ServerSettings, entrance: Entrance, quotas: Quotas) -> None:
         self._app = app
         self._server = server
+        self._entrance = entrance
+        self._quotas = quotas
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -37,19 +38,22 @@ class Gate:
             return
         headers = Headers(scope=scope)
         request_id = _request_id(headers)
-        scope["state"] = {**scope.get("state", {}), "request_id": request_id, "caller": ANONYMOUS}
+        scope["state"] = {**scope.get("state", {}), "request_id": request_id, "caller": NOBODY}
         status = 0
+        told = {"x-request-id": request_id}
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = request_id
+                MutableHeaders(scope=message).update(told)
             await send(message)
 
         try:
+            caller = scope["state"]["caller"] = await self._entrance.caller(scope["path"], headers)
             self._check(scope["method"], headers)
-            await self._app(scope, self._bounded(receive, scope["state"]), send_with_id)
+            async with self._quotas.admitted(caller, demand_of(scope["method"], scope["path"]), told):
+                await self._app(scope, self._bounded(receive, scope["state"]), send_with_id)
         except asyncio.CancelledError:
             if scope["state"].get("gone"):
                 raise
@@ -57,7 +61,8 @@ class Gate:
             if not status:
                 await problem_response(Request(scope), shutting_down())(scope, receive, send_with_id)
         except ProblemError as error:
-            await problem_response(Request(scope), error)(scope, receive, send_with_id)
+            asked = challenge(scope["path"]) if error.code in ("key_missing", "key_invalid") else None
+            await problem_response(Request(scope), error, asked)(scope, receive, send_with_id)
         except Exception as error:
             _log.exception("id=%s: unforeseen", request_id)
             if status:
@@ -65,7 +70,6 @@ class Gate:
             await problem_response(Request(scope), problem_of_exception(error))(scope, receive, send_with_id)
 
     def _check(self, method: str, headers: Headers) -> None:
-        _check_direct(headers)
         if method not in _WITH_BODY:
             return
         length = headers.get("content-length", "0")
@@ -104,17 +108,6 @@ class Gate:
     def _too_large(self) -> ProblemError:
         limit = self._server.max_body_bytes
         return ProblemError("body_too_large", f"The body is larger than the {limit} bytes that this service takes.")
-
-
-def _check_direct(headers: Headers) -> None:
-    """A service without keys is for this machine only. Never decided by the peer's address: a proxy has one too."""
-    host = headers.get("host", "")
-    name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    if not is_loopback(name):
-        raise ProblemError("host_not_allowed", f"The Host header is {host[:100]!r}. Call 127.0.0.1 or localhost.")
-    forwarded = next((header for header in _FORWARDED if header in headers), None)
-    if forwarded:
-        raise ProblemError("host_not_allowed", f"The request came through a proxy: it has the header {forwarded}.")
 
 
 def _request_id(headers: Headers) -> str:

@@ -151,6 +151,10 @@ class Metrics:
         `budget_tokens`, `budget_usd`), else with which problem."""
         self._service.key_refusals.labels(reason if reason in _KEY_REASONS else OTHER).inc()
 
+    def counted_alone(self) -> None:
+        """Redis failed, so that this worker counts a key's limits for itself."""
+        self._service.counted_alone.inc()
+
     def text(self) -> bytes:
         """All metrics of all workers in Prometheus' text format."""
         return exposed(self.registry)

@@ -29,6 +29,21 @@ CODES: Mapping[str, ProblemCode] = {
             "Send one JSON object, encoded in UTF-8. `detail` says what could not be read.",
         ),
         ProblemCode(
+            "key_invalid",
+            401,
+            "The API key is not valid",
+            "There is no such API key. Only the holder of a key is told that it has expired, was revoked, or has a new "
+            "secret.",
+            "Compare the key with the one that `copydesk keys create` printed, or ask the operator for a new one.",
+        ),
+        ProblemCode(
+            "key_missing",
+            401,
+            "An API key is needed",
+            "The service has API keys, and the request came without one. Only /healthz and /readyz need none.",
+            "Send `Authorization: Bearer cdk_...`. The operator creates keys with `copydesk keys create`.",
+        ),
+        ProblemCode(
             "host_not_allowed",
             403,
             "The Host header is not allowed",
@@ -159,6 +174,38 @@ CODES: Mapping[str, ProblemCode] = {
             "The document takes more time or memory than one may, unpacks to far more than it seems, or is nested too "
             "deeply. Its parser was stopped.",
             "Send the document in parts, or print it to a new PDF and send that.",
+        ),
+        ProblemCode(
+            "budget_exhausted",
+            429,
+            "The month's budget is used up",
+            "The key has a budget of tokens or money for each calendar month (UTC), and has used it.",
+            "Wait for the next month (`Retry-After` has the seconds), or ask the operator for a larger budget.",
+        ),
+        ProblemCode(
+            "concurrency_limited",
+            429,
+            "Too many requests of the key run at once",
+            "As many requests of the key are running as may at once.",
+            "Send the request again when one of them is through; `Retry-After` is a guess.",
+            retryable=True,
+        ),
+        ProblemCode(
+            "rate_limited",
+            429,
+            "Too many requests per minute",
+            "The key has a limit of requests per minute, and has sent so many.",
+            "Send the request again after `Retry-After` seconds. The `RateLimit-*` headers of every response tell what "
+            "is left.",
+            retryable=True,
+        ),
+        ProblemCode(
+            "tokens_limited",
+            429,
+            "Too many tokens per minute",
+            "The key has a limit of tokens per minute, and its requests of the last minute have used them up.",
+            "Send the request again after `Retry-After` seconds.",
+            retryable=True,
         ),
         ProblemCode(
             "internal",

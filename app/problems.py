@@ -44,6 +44,7 @@ PROBLEM_OF: Mapping[type[errors.CopydeskError], str] = {
     errors.UnknownTask: "task_unknown",
     errors.UnknownPrompt: "prompt_unknown",
     errors.UnknownBackend: "backend_unknown",
+    errors.DraftRefused: "scope_missing",
     errors.InvalidInput: "invalid_request",
     errors.ContextExceeded: "context_exceeded",
     errors.SchemaUnsupported: "schema_unsupported",

@@ -33,9 +33,7 @@ class _Section(BaseModel):
 class ServerSettings(_Section):
     """How the service listens, and what it takes."""
 
-    host: str = Field(
-        default="127.0.0.1", description="Address to listen on. Without API keys only loopback is allowed."
-    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on; other than loopback it needs an API key.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     workers: int = Field(default=1, ge=1, le=64, description="Worker processes; they share one embedded model.")
     max_body_bytes: int = Field(

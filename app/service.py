@@ -16,6 +16,7 @@ from app.backend_watch import BackendWatch
 from app.backends import backend_router
 from app.composition import build_runner
 from app.gate import Gate
+from app.keys import Security
 from app.metrics import Metrics, metrics_router
 from app.openapi import describe
 from app.operations import operations_router
@@ -30,7 +31,7 @@ from app.tasks import task_router
 from app.telemetry.access import Access
 from app.telemetry.request_record import RecordBooks
 from app.telemetry.tracing import NO_FASTAPI_TELEMETRY, build_tracing
-from chains.account import SeveralBooks
+from chains.account import together
 from chains.errors import CopydeskError
 from chains.runner import Runner
 
@@ -45,7 +46,9 @@ def create_app(settings: Settings) -> FastAPI:
     tracing = build_tracing(settings)
     metrics = Metrics(listeners=[tracing.called])
     database = Database(settings.database)
-    runner = build_runner(settings, metrics, SeveralBooks(metrics, RecordBooks()))
+    security = Security(settings, database, metrics.counted_alone)
+    books = together(security.quotas, metrics, RecordBooks())
+    runner = build_runner(settings, metrics, books=books, may_draft=security.keyring.may_draft)
     reloader = PromptReloader(runner, metrics)
     watch = BackendWatch(runner, settings, metrics)
 
@@ -56,6 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
             tracing.start()
             stack.push_async_callback(asyncio.to_thread, tracing.stop)
             await asyncio.to_thread(upgrade, database)
+            await stack.enter_async_context(security.running())
             stack.push_async_callback(runner.aclose)
             await watch.look()
             await stack.enter_async_context(_running(watch.run()))
@@ -78,7 +82,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(backend_router(runner, watch, settings))
     app.include_router(operations_router(runner, watch, reloader))
     app.include_router(metrics_router(metrics))
-    app.add_middleware(Gate, server=settings.server)
+    app.add_middleware(Gate, server=settings.server, entrance=security.entrance, quotas=security.quotas)
     app.add_middleware(Access, metrics=metrics, tracing=tracing, texts=settings.logging.texts)  # around all others
     _handle_errors(app, runner)
     describe(app, backend=next(iter(settings.backends)))

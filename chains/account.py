@@ -6,7 +6,7 @@ from typing import Protocol
 
 from chains.result import CacheState, PromptIdentity, Timing, Usage
 
-__all__ = ["NO_BOOKS", "Account", "Books", "SeveralBooks"]
+__all__ = ["NO_BOOKS", "Account", "Books", "together"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +57,19 @@ class _NoBooks:
         pass
 
 
-class SeveralBooks:
-    """All of these books hear of each request."""
+NO_BOOKS: Books = _NoBooks()
+"""Keeps nothing."""
 
-    def __init__(self, *books: Books) -> None:
+
+class _Together:
+    def __init__(self, books: tuple[Books, ...]) -> None:
         self._books = books
 
     def settled(self, account: Account) -> None:
-        for one in self._books:
-            one.settled(account)
+        for books in self._books:
+            books.settled(account)
 
 
-NO_BOOKS: Books = _NoBooks()
-"""Keeps nothing."""
+def together(*books: Books) -> Books:
+    """Books that tell each account to all of these, in this order."""
+    return _Together(books)

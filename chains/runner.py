@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from chains.account import NO_BOOKS, Account, Books
 from chains.backends.configuration import Closes
 from chains.choice import Choice, identity_of, recall
 from chains.documents import DocumentReader, ReadRequest
-from chains.errors import BackendError, UnknownBackend, UnknownPrompt, UnknownTask
+from chains.errors import BackendError, DraftRefused, UnknownBackend, UnknownPrompt, UnknownTask
 from chains.ledger import Ledger, open_ledger
 from chains.prompts import PRODUCTION, ModelParameters, PromptSet, PromptVersion, Selection, contract_problems, select
 from chains.prompts.selection import by_label, by_version
@@ -49,8 +49,9 @@ class Runner:
     `routes` gives each task an ordered list of backend names; `default` serves the tasks without one. A
     retryable error of a backend makes the next one of the route try. `allow_drafts` lets requests name versions
     that aren't released; `cached` are the tasks whose answers may be kept; `documents` reads what comes instead of a
-    text; `books` hear what each request came to. The prompts have passed `serving_problems`. Raises ConfigurationError
-    where a route names what doesn't exist.
+    text; `books` hear what each request came to; `may_draft` tells by a caller's id whether it may name drafts, where
+    these are allowed. The prompts have passed `serving_problems`. Raises ConfigurationError where a route names what
+    doesn't exist.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class Runner:
         cached: Collection[str] = (),
         documents: DocumentReader | None = None,
         books: Books = NO_BOOKS,
+        may_draft: Callable[[str], bool] = lambda caller: True,
     ) -> None:
         _switch_tracing_off()
         self.tasks = tasks
@@ -72,6 +74,7 @@ class Runner:
         self._cached = frozenset(cached)
         self._documents = documents or DocumentReader()
         self._books = books
+        self._may_draft = may_draft
         self.routes = checked_routes(tasks, backends, routes, cached)
         self._default_route = tuple(routes.get(DEFAULT_ROUTE, ()))
         self._edition = self._composed(prompts)
@@ -245,6 +248,9 @@ class Runner:
             session=request.session,
             allow_drafts=self.allow_drafts,
         )
+        is_draft = selection.label is None and not edition.prompts.is_released(selection.prompt)
+        if is_draft and not self._may_draft(caller):
+            raise DraftRefused(str(selection.prompt))
         if not edition.is_composed(task, selection.prompt.version):  # what is composed was checked before
             problems = contract_problems(self.tasks[task], selection.prompt)
             if problems:

@@ -65,6 +65,7 @@ def _check(settings: Settings) -> Path:
     """Find out here, and not in every worker, whether the prompts, routes, files and the database are good; the
     prompt folder."""
     from app.composition import prompt_folder
+    from app.keys import check_open
     from app.service import create_app
     from app.store.database import Database
     from app.store.upgrade import upgrade
@@ -72,6 +73,7 @@ def _check(settings: Settings) -> Path:
     create_app(settings)
     database = Database(settings.database)
     upgrade(database)
+    check_open(settings, database)
     database.close()
     return prompt_folder(settings.prompts)
 

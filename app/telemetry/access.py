@@ -7,7 +7,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.metrics import Metrics
 from app.telemetry.access_line import fields_of
 from app.telemetry.bodies import Bodies
-from app.telemetry.request_record import RequestRecord, recording
+from app.telemetry.request_record import UNMATCHED, RequestRecord, recording
+from app.telemetry.routes import sought_route
 from app.telemetry.tracing import Tracing
 
 __all__ = ["Access"]
@@ -45,6 +46,8 @@ class Access:
             self._metrics.in_flight(-1)
 
     def _tell(self, record: RequestRecord, bodies: Bodies | None) -> None:
+        if record.operation == UNMATCHED:
+            record.sought = sought_route(record.scope)
         self._metrics.served(record)
         fields = fields_of(record)
         if bodies is not None:

@@ -84,6 +84,9 @@ class ServiceFamilies(_Families):
             "copydesk_job_oldest_waiting_seconds", "How long the oldest of them has waited.", how=latest
         )
         self.replays = counter("copydesk_idempotent_replays", "Replies that were sent again.", "operation")
+        self.counted_alone = counter(
+            "copydesk_limits_redis_failures", "Calls of Redis that failed: each worker counts limits."
+        )
         self.key_refusals = counter("copydesk_key_refusals", "Requests that were refused for their key.", "reason")
 
     def _requests(self) -> None:

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from chains.account import Account
     from chains.result import Usage
 
-__all__ = ["GONE_CODE", "OK", "OTHER", "RecordBooks", "RequestRecord", "current_record", "recording"]
+__all__ = ["GONE_CODE", "OK", "OTHER", "UNMATCHED", "RecordBooks", "RequestRecord", "current_record", "recording"]
 
 OK, GONE_CODE, OTHER = "ok", "caller_gone", "other"
 """The codes beside those of the closed list of problems: served, nobody there any more, an error without a problem."""
+
+UNMATCHED = "unmatched"
+"""The operation of a path that doesn't exist."""
 
 _CLIENT_GONE = 499
 _FIRST_PIECE = b"event: delta\n"
@@ -37,6 +40,7 @@ class RequestRecord:
     queue_ms      that of all of them, as `model_ms`
     first_piece   seconds from the request to the first piece of a stream; None where there was none
     trace_id      32 hex digits, where the request belongs to a trace
+    sought        the route that it was meant for, where it was refused before it got there
     """
 
     def __init__(self, scope: "Scope") -> None:
@@ -51,6 +55,7 @@ class RequestRecord:
         self.received = self.sent = 0
         self.first_piece: float | None = None
         self.trace_id: str | None = None
+        self.sought: Any = None
         self._is_stream = False
 
     @property
@@ -61,20 +66,20 @@ class RequestRecord:
     @property
     def operation(self) -> str:
         """The operation's id in the API document, or the name of a page; never what a caller wrote."""
-        route, endpoint = self.scope.get("route"), self.scope.get("endpoint")
+        route, endpoint = self.scope.get("route", self.sought), self.scope.get("endpoint")
         found = getattr(route, "operation_id", None) or getattr(route, "name", None)
         if not isinstance(found, str):
             found = None if endpoint is None else getattr(endpoint, "__name__", "static")
-        return found or "unmatched"
+        return found or UNMATCHED
 
     @property
     def path(self) -> str:
         """The operation's path with its parameters as names; `-` for a path that doesn't exist, and for files."""
-        found = getattr(self.scope.get("route"), "path_format", None)
+        found = getattr(self.scope.get("route", self.sought), "path_format", None)
         if isinstance(found, str):
             return found
         # A page that the framework adds: where its path has no parameters, it is the one that was called.
-        is_page = self.operation not in ("unmatched", "static") and not self.scope.get("path_params")
+        is_page = self.operation not in (UNMATCHED, "static") and not self.scope.get("path_params")
         return str(self.scope["path"]) if is_page else "-"
 
     @property

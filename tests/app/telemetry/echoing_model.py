@@ -29,7 +29,7 @@ class _Handler(BaseHTTPRequestHandler):
             events.append({"error": {"message": echo, "code": 500}})
         else:
             events.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "model": "m"})
-            usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
+            usage = {"prompt_tokens": 700, "completion_tokens": 5, "total_tokens": 705}
             events.append({"choices": [], "usage": usage, "model": "m"})
         text = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
         self._send(200, text, "text/event-stream")

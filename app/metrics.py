@@ -24,7 +24,6 @@ from chains.traffic.meter import CallReport
 __all__ = ["FOLDER_VARIABLE", "Metrics", "metrics_router"]
 
 _CODES = {OK, GONE_CODE, *CODES}
-_KEY_REASONS = {"requests", "tokens", "concurrency", "budget_tokens", "budget_usd", *CODES}
 
 
 class Metrics:
@@ -101,6 +100,8 @@ class Metrics:
         self._service.durations.labels(operation, status).observe(record.seconds())
         if record.first_piece is not None:
             self._service.first_piece.labels(operation).observe(record.first_piece)
+        if record.is_replay:
+            self._service.replays.labels(operation).inc()
 
     def settled(self, account: Account) -> None:
         task, version, answered_by = account.task, self._versions.label(account.prompt), account.backend or "none"
@@ -141,15 +142,6 @@ class Metrics:
         self._service.jobs_waiting.set(items)
         self._service.jobs_oldest.set(oldest_s)
         self._service.jobs_running.set(running)
-
-    def replayed(self, operation: str) -> None:
-        """A reply that was kept under an Idempotency-Key was sent again."""
-        self._service.replays.labels(operation).inc()
-
-    def refused_key(self, reason: str) -> None:
-        """A request was refused for its key: by which of its limits (`requests`, `tokens`, `concurrency`,
-        `budget_tokens`, `budget_usd`), else with which problem."""
-        self._service.key_refusals.labels(reason if reason in _KEY_REASONS else OTHER).inc()
 
     def counted_alone(self) -> None:
         """Redis failed, so that this worker counts a key's limits for itself."""

@@ -50,6 +50,7 @@ def fields_of(record: RequestRecord) -> dict[str, Any]:
         fields |= {"prompt": prompt.name, "version": prompt.version, "digest": prompt.digest, "label": prompt.label}
     first = record.first_piece
     fields |= {
+        "replayed": record.is_replay or None,
         "ttft_ms": None if first is None else round(first * 1000),
         "key_id": getattr(state.get("caller"), "key_id", None),
         "trace_id": record.trace_id,

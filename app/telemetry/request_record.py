@@ -83,6 +83,11 @@ class RequestRecord:
         return str(self.scope["path"]) if is_page else "-"
 
     @property
+    def is_replay(self) -> bool:
+        """Whether the response was kept under an Idempotency-Key."""
+        return bool(self.state.get("replayed"))
+
+    @property
     def outcome(self) -> str:
         """`ok`, the code of a problem, `caller_gone`, or `other` for a failure without a problem."""
         if self.status == _CLIENT_GONE or self._left_alone:

@@ -24,7 +24,9 @@ class _Handler(BaseHTTPRequestHandler):
         if status != 200:
             self._send(status, json.dumps({"error": {"message": echo, "type": echo, "code": echo}}))
             return
-        events = [{"choices": [{"index": 0, "delta": {"content": body[:300]}, "finish_reason": None}], "model": "m"}]
+        events: list[dict[str, object]] = [
+            {"choices": [{"index": 0, "delta": {"content": body[:300]}, "finish_reason": None}], "model": "m"}
+        ]
         if "echo in the stream" in body:
             events.append({"error": {"message": echo, "code": 500}})
         else:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from app.telemetry.bodies import MOST_BYTES
-from tests.conftest import SCRIPT, Service, scripted_configuration, serving, wait_until
+from tests.conftest import Service, scripted_configuration, serving, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -176,7 +176,7 @@ def test_other_lines_about_a_request_carry_its_id(service: Service, client: http
 )
 def test_a_wrong_traceparent_counts_for_nothing(service: Service, client: httpx.Client, traceparent: str) -> None:
     name = f"trace-{abs(hash(traceparent))}"
-    headers = {"x-request-id": name.encode(), "traceparent": traceparent.encode("latin-1")}
+    headers = {b"x-request-id": name.encode(), b"traceparent": traceparent.encode("latin-1")}
     assert client.post("/v1/summarize", json={"text": "x"}, headers=headers).status_code == 200
     assert "trace_id" not in line_of(service, name)
 
@@ -208,7 +208,7 @@ def test_nobody_forges_a_line(service: Service, target: str, header: bytes) -> N
 
 
 def test_texts_are_logged_where_they_are_switched_on_and_cut_with_a_mark(tmp_path_factory: Any) -> None:
-    path = scripted_configuration(tmp_path_factory.mktemp("texts"), [*SCRIPT[:-1], {"answer": "Réponse."}])
+    path = scripted_configuration(tmp_path_factory.mktemp("texts"), [{"answer": "Réponse."}])
     environment = {"COPYDESK_LOGGING__FORMAT": "json", "COPYDESK_LOGGING__TEXTS": "true"}
     with serving("--config", str(path), environment=environment) as running, running.client() as client:
         client.post("/v1/summarize", json={"text": "Zoë"}, headers={"x-request-id": "short"})

@@ -104,10 +104,11 @@ class Metrics:
             self._service.replays.labels(operation).inc()
 
     def settled(self, account: Account) -> None:
-        task, version, answered_by = account.task, self._versions.label(account.prompt), account.backend or "none"
+        task, version, answered_by = account.task, self._versions.label(account.prompt), account.last[0] or "none"
         service = self._service
-        service.task_requests.labels(task, answered_by, version, account.code).inc()
-        service.task_seconds.labels(task, answered_by, version).observe(account.timing.total_ms / 1000)
+        if not account.is_late:
+            service.task_requests.labels(task, answered_by, version, account.code).inc()
+            service.task_seconds.labels(task, answered_by, version).observe(account.timing.total_ms / 1000)
         for (backend, _), usage in account.shares.items():
             service.task_tokens.labels(task, backend, version, "input").inc(usage.input_tokens)
             service.task_tokens.labels(task, backend, version, "cached_input").inc(usage.cached_input_tokens)

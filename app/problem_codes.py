@@ -29,6 +29,13 @@ CODES: Mapping[str, ProblemCode] = {
             "Send one JSON object, encoded in UTF-8. `detail` says what could not be read.",
         ),
         ProblemCode(
+            "idempotency_key_invalid",
+            400,
+            "The Idempotency-Key is no key",
+            "The header `Idempotency-Key` is empty, too long, stands twice, or holds characters that it must not.",
+            "Send 1 to 255 visible ASCII characters, such as a UUID, with or without double quotes around them.",
+        ),
+        ProblemCode(
             "key_invalid",
             401,
             "The API key is not valid",
@@ -99,6 +106,14 @@ CODES: Mapping[str, ProblemCode] = {
             "The body came too slowly",
             "The request body was not complete in time.",
             "Send the whole body at once.",
+            retryable=True,
+        ),
+        ProblemCode(
+            "idempotency_in_progress",
+            409,
+            "A request with this Idempotency-Key is being served",
+            "Another request with the same `Idempotency-Key` has no reply yet, and this one was not begun.",
+            "Send the request again after `Retry-After` seconds: it gets the other one's reply.",
             retryable=True,
         ),
         ProblemCode(
@@ -174,6 +189,13 @@ CODES: Mapping[str, ProblemCode] = {
             "The document takes more time or memory than one may, unpacks to far more than it seems, or is nested too "
             "deeply. Its parser was stopped.",
             "Send the document in parts, or print it to a new PDF and send that.",
+        ),
+        ProblemCode(
+            "idempotency_key_reused",
+            422,
+            "The Idempotency-Key belongs to another request",
+            "The same `Idempotency-Key` was sent to the same operation before, with another body.",
+            "Send a new key with each new request, and the same body with each retry.",
         ),
         ProblemCode(
             "budget_exhausted",
@@ -289,6 +311,14 @@ CODES: Mapping[str, ProblemCode] = {
             503,
             "The service is being stopped",
             "The service had to end before the request was through.",
+            "Send the request again after `Retry-After` seconds.",
+            retryable=True,
+        ),
+        ProblemCode(
+            "database_unavailable",
+            503,
+            "The service's database does not answer",
+            "The request needs the service's database, which could not be reached or was locked. Nothing was begun.",
             "Send the request again after `Retry-After` seconds.",
             retryable=True,
         ),

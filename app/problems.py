@@ -213,7 +213,7 @@ def problem_response(request: Request, error: ProblemError, headers: Mapping[str
     """The response for an error."""
     problem = problem_for(request, error)
     extra = {}
-    if problem.status in (429, 503):
+    if problem.retryable and problem.status in (409, 429, 503):
         extra["retry-after"] = str(max(math.ceil(error.retry_after_s or _RETRY_AFTER_S), 1))
     content = problem.model_dump(mode="json", exclude_defaults=True)
     return JSONResponse(content, problem.status, {**extra, **(headers or {})}, MEDIA_TYPE)

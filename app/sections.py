@@ -120,6 +120,9 @@ class IdempotencySettings(_Section):
 
     window_s: float = Field(default=86_400, gt=0, description="How long a reply is kept.")
     max_reply_bytes: int = Field(default=4 << 20, ge=1024, description="The largest reply that is kept.")
+    lease_s: float = Field(
+        default=30, ge=1, le=3600, description="After so long in silence of the worker that serves a key, another may."
+    )
 
 
 class JobSettings(_Section):

@@ -15,7 +15,9 @@ from starlette.responses import Response
 from app.backend_watch import BackendWatch
 from app.backends import backend_router
 from app.composition import build_runner
+from app.connection import Severable
 from app.gate import Gate
+from app.idempotency import Idempotency, ReplyStore
 from app.keys import Security
 from app.metrics import Metrics, metrics_router
 from app.openapi import describe
@@ -51,6 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
     runner = build_runner(settings, metrics, books=books, may_draft=security.keyring.may_draft)
     reloader = PromptReloader(runner, metrics)
     watch = BackendWatch(runner, settings, metrics)
+    replies = ReplyStore(database, settings.idempotency)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -60,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
             stack.push_async_callback(asyncio.to_thread, tracing.stop)
             await asyncio.to_thread(upgrade, database)
             await stack.enter_async_context(security.running())
+            await stack.enter_async_context(_running(replies.purge()))
             stack.push_async_callback(runner.aclose)
             await watch.look()
             await stack.enter_async_context(_running(watch.run()))
@@ -77,12 +81,14 @@ def create_app(settings: Settings) -> FastAPI:
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
     )
     app.include_router(task_router(runner))
-    app.include_router(stream_router(runner, metrics))
+    app.include_router(stream_router(runner, metrics, settings.streams))
     app.include_router(prompt_router(runner, reloader))
     app.include_router(backend_router(runner, watch, settings))
     app.include_router(operations_router(runner, watch, reloader))
     app.include_router(metrics_router(metrics))
+    app.add_middleware(Idempotency, store=replies, settings=settings.idempotency)
     app.add_middleware(Gate, server=settings.server, entrance=security.entrance, quotas=security.quotas)
+    app.add_middleware(Severable)
     app.add_middleware(Access, metrics=metrics, tracing=tracing, texts=settings.logging.texts)  # around all others
     _handle_errors(app, runner)
     describe(app, backend=next(iter(settings.backends)))

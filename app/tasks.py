@@ -15,7 +15,7 @@ from app.strict_json import StrictJsonRoute
 from chains.runner import Runner
 from chains.task import Task
 
-__all__ = ["CLIENT_GONE", "task_router", "unless_gone"]
+__all__ = ["CLIENT_GONE", "hung_up", "operation_id", "task_router", "unless_gone"]
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ def task_router(runner: Runner) -> APIRouter:
             f"/{task.name}",
             _operation(task, runner),
             methods=["POST"],
-            operation_id=_operation_id(task.name),
+            operation_id=operation_id(task.name),
             summary=task.summary,
             response_class=Response,
             responses={
@@ -58,7 +58,8 @@ def task_router(runner: Runner) -> APIRouter:
     return router
 
 
-def _operation_id(name: str) -> str:
+def operation_id(name: str) -> str:
+    """The name of a task's operation, as callers' programs write it."""
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)
 
@@ -81,7 +82,7 @@ def _operation(task: Task[Any, Any], runner: Runner) -> Callable[..., Awaitable[
 async def unless_gone(request: Request, work: Awaitable[T]) -> T | None:
     """Run the work, and stop it as soon as the caller has hung up: then the result is None."""
     working = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_hung_up(request))
+    gone = asyncio.ensure_future(hung_up(request))
     try:
         await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
         return working.result() if working.done() else None
@@ -91,6 +92,7 @@ async def unless_gone(request: Request, work: Awaitable[T]) -> T | None:
         await asyncio.gather(working, gone, return_exceptions=True)
 
 
-async def _hung_up(request: Request) -> None:
+async def hung_up(request: Request) -> None:
+    """Returns when the caller has hung up."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

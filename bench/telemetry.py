@@ -50,9 +50,18 @@ class Desk:
         usage = Usage(400, 0, 60, 1)
         self._call = CallReport("gpu", "summarize", Priority.NORMAL, "ok", 0.8, 0.1, 0.01, "m", "m", usage, "stop")
         prompt = PromptIdentity("summarize", "1.0.0", "sha256:" + "0" * 64, "production")
-        shares = {("gpu", "m"): usage}
+        pair = "gpu", "m"
         self._account = Account(
-            *("app1", "r", "summarize", prompt, "ok", shares, Timing(10, 800, 812), CacheState.MISS, False, "gpu", "m")
+            caller="app1",
+            request_id="r",
+            task="summarize",
+            prompt=prompt,
+            code="ok",
+            shares={pair: usage},
+            seconds={pair: 0.8},
+            last=pair,
+            timing=Timing(10, 800, 812),
+            cache=CacheState.MISS,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -6,9 +6,10 @@ import os
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from typing import Any
 
-from chains.account import NO_BOOKS, Account, Books
+from chains.account import NO_BOOKS, Account, Bills
 from chains.backends.configuration import Closes
 from chains.choice import Choice, identity_of, recall
 from chains.documents import DocumentReader, ReadRequest
@@ -17,7 +18,7 @@ from chains.ledger import Ledger, open_ledger
 from chains.prompts import PRODUCTION, ModelParameters, PromptSet, PromptVersion, Selection, contract_problems, select
 from chains.prompts.selection import by_label, by_version
 from chains.rendering import render
-from chains.result import PromptIdentity, RenderedPrompt, TaskResult, Timing
+from chains.result import PromptIdentity, RenderedPrompt, TaskResult, Timing, Usage
 from chains.routing import DEFAULT_ROUTE, Leg, along, checked_routes, in_own_task, streamed_along, until
 from chains.task import Parts, Task, TaskInput
 from chains.terms import Terms, on_terms
@@ -64,7 +65,7 @@ class Runner:
         allow_drafts: bool = False,
         cached: Collection[str] = (),
         documents: DocumentReader | None = None,
-        books: Books = NO_BOOKS,
+        books: Bills = NO_BOOKS,
         may_draft: Callable[[str], bool] = lambda caller: True,
     ) -> None:
         _switch_tracing_off()
@@ -159,7 +160,7 @@ class Runner:
             async with until(request.deadline_ms):
                 read = await self._documents.read(request)
                 output, backend = await along(legs, read.request)
-        return _result(output, selection, backend, ledger, start, read)
+        return self._result(output, selection, backend, ledger, start, read)
 
     def stream(
         self, task: str, request: TaskInput, *, caller: str = "", request_id: str = "-"
@@ -182,7 +183,7 @@ class Runner:
                 async with aclosing(streamed_along(legs, read.request)) as items:
                     async for item, backend in items:
                         is_text = isinstance(item, str)
-                        yield item if is_text else _result(item, selection, backend, ledger, start, read)
+                        yield item if is_text else self._result(item, selection, backend, ledger, start, read)
 
     def _chosen(
         self, task: str, request: TaskInput, caller: str, choice: Choice | None = None
@@ -229,15 +230,49 @@ class Runner:
                 told = isinstance(error, BackendError)  # the last attempt is the request's own error, logged as such
                 raise
             finally:
-                timing, prompt = _timing(ledger, start), identity_of(selection)
-                shares, answered_by = ledger.shares, (ledger.asked, ledger.model)
-                terms_of = ledger.cache, background
-                self._books.settled(
-                    Account(caller, request_id, task, prompt, code, shares, timing, *terms_of, *answered_by)
+                entry = Account(
+                    caller=caller,
+                    request_id=request_id,
+                    task=task,
+                    prompt=identity_of(selection),
+                    code=code,
+                    shares=ledger.shares,
+                    seconds=ledger.seconds,
+                    last=ledger.asked,
+                    timing=_timing(ledger, start),
+                    cache=ledger.cache,
+                    background=background,
                 )
+                self._settle(entry, ledger)
                 for attempt in ledger.attempts[: len(ledger.attempts) - told]:
                     words = attempt.backend, attempt.code, attempt.ms
                     _log.warning("id=%s: %s: backend %r failed: %s after %d ms", request_id, task, *words)
+
+    def _settle(self, entry: Account, ledger: Ledger) -> None:
+        self._books.settled(entry)
+
+        def late(pair: tuple[str, str], usage: Usage, seconds: float) -> None:
+            self._books.settled(replace(entry, shares={pair: usage}, seconds={pair: seconds}, last=pair, is_late=True))
+
+        ledger.close(late)
+
+    def _result(
+        self, output: Any, selection: Selection, backend: str, ledger: Ledger, start: float, read: ReadRequest[Any]
+    ) -> TaskResult[Any]:
+        ledger.accept()
+        return TaskResult(
+            output=output,
+            prompt=identity_of(selection),
+            backend=backend,
+            model=ledger.model,
+            usage=ledger.usage,
+            timing=_timing(ledger, start),
+            cache=ledger.cache,
+            attempts=tuple(ledger.attempts),
+            document_text=read.document_text,
+            document_pages_without_text=read.pages_without_text,
+            bill=self._books.bill(ledger, backend),
+        )
 
     def _select(self, edition: _Edition, task: str, request: TaskInput, caller: str) -> Selection:
         selection = select(
@@ -280,24 +315,6 @@ class Runner:
             if isinstance(lane.model, Closes):
                 await lane.model.aclose()
         await self._documents.aclose()
-
-
-def _result(
-    output: Any, selection: Selection, backend: str, ledger: Ledger, start: float, read: ReadRequest[Any]
-) -> TaskResult[Any]:
-    ledger.accept()
-    return TaskResult(
-        output=output,
-        prompt=identity_of(selection),
-        backend=backend,
-        model=ledger.model,
-        usage=ledger.usage,
-        timing=_timing(ledger, start),
-        cache=ledger.cache,
-        attempts=tuple(ledger.attempts),
-        document_text=read.document_text,
-        document_pages_without_text=read.pages_without_text,
-    )
 
 
 def parts_of(prompt: PromptVersion, lane: Lane) -> Parts:

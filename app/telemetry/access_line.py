@@ -44,6 +44,8 @@ def fields_of(record: RequestRecord) -> dict[str, Any]:
         "operation": record.operation,
         "code": record.outcome,
     }
+    if state.get("replayed"):
+        fields["idempotency"] = "replayed"
     if account is not None:
         fields |= _of_tasks(record, account)
     elif (prompt := state.get("prompt")) is not None:
@@ -70,8 +72,8 @@ def _of_tasks(record: RequestRecord, account: "Account") -> dict[str, Any]:
             "version": prompt.version,
             "digest": prompt.digest,
             "label": prompt.label,
-            "backend": account.backend or None,
-            "model": account.model or None,
+            "backend": account.last[0] or None,
+            "model": account.last[1] or None,
         }
     else:
         fields["items"] = record.items

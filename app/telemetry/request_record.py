@@ -89,7 +89,10 @@ class RequestRecord:
 
     @property
     def outcome(self) -> str:
-        """`ok`, the code of a problem, `caller_gone`, or `other` for a failure without a problem."""
+        """`ok`, the code of a problem, `caller_gone`, `slow_reader` for one who took nothing for too long, or `other`
+        for a failure without a problem."""
+        if left := self.state.get("left"):
+            return str(left)
         if self.status == _CLIENT_GONE or self._left_alone:
             return GONE_CODE
         if self.code is not None:
@@ -106,9 +109,11 @@ class RequestRecord:
 
     def settle(self, account: "Account") -> None:
         """Add what a task that ran for the request came to."""
+        self.usage = account.usage if self.usage is None else self.usage + account.usage
+        if account.is_late:
+            return
         self.account = account
         self.items += 1
-        self.usage = account.usage if self.usage is None else self.usage + account.usage
         self.queue_ms += account.timing.queue_ms
         self.model_ms += account.timing.model_ms
 

@@ -70,12 +70,15 @@ async def watched(
         while True:
             # The limit is set for each chunk anew: one that spanned the `yield` would cancel whoever consumes.
             limit = asyncio.timeout_at(min(ends, total))
+            chunk: AIMessageChunk | None = None
             try:
                 async with limit:
                     chunk = await anext(chunks, None)
                 if chunk is not None and (says := _says_something(chunk)):
                     bounds.take(chunk, backend)
             except CopydeskError:
+                if chunk is not None and chunk.usage_metadata:  # too much, but it cost what it cost
+                    yield AIMessageChunk(content="", response_metadata={"reported": chunk.usage_metadata})
                 raise
             except Exception as error:
                 late = _late(now() >= total, said, timeouts) if limit.expired() else None

@@ -4,6 +4,7 @@ The record travels in a context variable, so that whatever happens on behalf of 
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,7 +17,17 @@ if TYPE_CHECKING:
     from chains.account import Account
     from chains.result import Usage
 
-__all__ = ["GONE_CODE", "OK", "OTHER", "UNMATCHED", "RecordBooks", "RequestRecord", "current_record", "recording"]
+__all__ = [
+    "GONE_CODE",
+    "OK",
+    "OTHER",
+    "UNMATCHED",
+    "RecordBooks",
+    "RequestRecord",
+    "current_record",
+    "note_item",
+    "recording",
+]
 
 OK, GONE_CODE, OTHER = "ok", "caller_gone", "other"
 """The codes beside those of the closed list of problems: served, nobody there any more, an error without a problem."""
@@ -37,6 +48,7 @@ class RequestRecord:
     code          of the last problem that was told to the caller; None where none was
     account       that of the last task that ran for it; None where none did
     items         how many tasks ran for it
+    batched       the items of a batch by pairs of a task and `ok` or the code of the item's problem
     usage         of all of them; None where none ran
     queue_ms      that of all of them, as `model_ms`
     first_piece   seconds from the request to the first piece of a stream; None where there was none
@@ -52,6 +64,7 @@ class RequestRecord:
         self.code: str | None = None
         self.account: Account | None = None
         self.items = 0
+        self.batched: Counter[tuple[str, str]] = Counter()
         self.usage: Usage | None = None
         self.queue_ms = self.model_ms = 0
         self.received = self.sent = 0
@@ -166,6 +179,13 @@ def recording(record: RequestRecord) -> Iterator[None]:
 def current_record() -> RequestRecord | None:
     """That of the request for which something is being done; None where it is for none."""
     return _current.get()
+
+
+def note_item(task: str, code: str) -> None:
+    """An item of the batch that is being served ended with `ok` or the code of its problem."""
+    record = _current.get()
+    if record is not None:
+        record.batched[task, code] += 1
 
 
 class RecordBooks:

@@ -51,7 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     """
     tracing = build_tracing(settings)
     metrics = Metrics(listeners=[tracing.called])
-    edge = Edge(settings.server)
+    edge = Edge(settings.server, metrics.refused_unread)
     database = Database(settings.database)
     usage = UsageBooks(database, settings)
     security = Security(settings, database, MonthlySums(usage), metrics.counted_alone)

@@ -53,7 +53,6 @@ def _operation(
         answer = await unless_gone(request, batch.answer(body.items, body.deadline_ms))
         if answer is None:
             return Response(status_code=CLIENT_GONE)
-        state["failed_items"] = batch.failed
         return Response(answer, media_type="application/json")
 
     # FastAPI reads the body's type from here; the closure's own annotation cannot name it.

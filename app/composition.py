@@ -1,10 +1,11 @@
 """From settings to a runner: what the service, `copydesk run` and evaluations have in common."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import chains
 from app.settings import PromptSettings, Settings
+from chains.account import NO_BOOKS, Bills
 from chains.documents import DocumentLimits, DocumentReader
 from chains.errors import ConfigurationError
 from chains.prompts import PromptSet, load_served_set
@@ -44,7 +45,12 @@ def build_lanes(settings: Settings, names: Collection[str], meter: Meter = SILEN
     return lanes
 
 
-def build_runner(settings: Settings, meter: Meter = SILENT) -> Runner:
+def build_runner(
+    settings: Settings,
+    meter: Meter = SILENT,
+    books: Bills = NO_BOOKS,
+    may_draft: Callable[[str], bool] = lambda caller: True,
+) -> Runner:
     """Load the tasks and prompts and create the backends' chat models. Starts nothing, calls nothing.
 
     Raises ConfigurationError, PromptSetError or PromptError, with everything that is wrong.
@@ -59,6 +65,8 @@ def build_runner(settings: Settings, meter: Meter = SILENT) -> Runner:
         cached=settings.cache.tasks,
         allow_drafts=settings.prompts.allow_drafts,
         documents=DocumentReader(DocumentLimits(**settings.documents.model_dump())),
+        books=books,
+        may_draft=may_draft,
     )
 
 

@@ -1,13 +1,11 @@
 """What every request passes before any operation sees it, as plain ASGI.
 
-It gives the request its id and its caller, refuses what a keyless service must refuse, bounds the body in size
-and time, and writes one log line when the response is out. The line never holds a text.
+It gives the request its id and its caller, holds the caller to the key's limits, and bounds the body in size and time.
 """
 
 import asyncio
 import logging
 import re
-import time
 import uuid
 from typing import Any
 
@@ -15,49 +13,55 @@ from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.caller import ANONYMOUS
+from app.caller import NOBODY
 from app.edge.bodies import HeldBody
 from app.edge.edge import Edge
-from app.problems import ProblemError, instance_of, problem_of_exception, problem_response, shutting_down
-from app.settings import is_loopback
+from app.keys import Entrance, Quotas, challenge, demand_of
+from app.problems import ProblemError, problem_of_exception, problem_response, shutting_down
 
 __all__ = ["Gate"]
 
 _log = logging.getLogger("copydesk.access")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip")
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 _ALWAYS = {"/healthz", "/readyz"}
 """Answered even where there is no room for more."""
 
+_FOUND = ("route", "endpoint", "path_params")
+"""What the router notes in the scope."""
+
 
 class Gate:
-    def __init__(self, app: ASGIApp, edge: Edge) -> None:
+    def __init__(self, app: ASGIApp, edge: Edge, entrance: Entrance, quotas: Quotas) -> None:
         self._app = app
         self._edge = edge
         self._server = edge.settings
+        self._entrance = entrance
+        self._quotas = quotas
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        start = time.perf_counter()
         headers = Headers(scope=scope)
         request_id = _request_id(headers)
-        scope["state"] = {**scope.get("state", {}), "request_id": request_id, "caller": ANONYMOUS}
-        body = self._edge.bodies.body()
+        scope["state"] = {**scope.get("state", {}), "request_id": request_id, "caller": NOBODY}
+        body, inner = self._edge.bodies.body(), _as_get(scope)
         status = 0
+        told = {"x-request-id": request_id}
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = request_id
+                MutableHeaders(scope=message).update(told)
             await send(message)
 
         try:
+            caller = scope["state"]["caller"] = await self._entrance.caller(scope["path"], headers)
             self._check(scope, headers)
-            await self._app(_as_get(scope), self._bounded(receive, scope["state"], body), send_with_id)
+            async with self._quotas.admitted(caller, demand_of(scope["method"], scope["path"]), told):
+                await self._app(inner, self._bounded(receive, scope["state"], body), send_with_id)
         except asyncio.CancelledError:
             if scope["state"].get("gone"):
                 raise
@@ -65,7 +69,8 @@ class Gate:
             if not status:
                 await problem_response(Request(scope), shutting_down())(scope, receive, send_with_id)
         except ProblemError as error:
-            await problem_response(Request(scope), error)(scope, receive, send_with_id)
+            asked = challenge(scope["path"]) if error.code in ("key_missing", "key_invalid") else None
+            await problem_response(Request(scope), error, asked)(scope, receive, send_with_id)
         except Exception as error:
             _log.exception("id=%s: unforeseen", request_id)
             if status:
@@ -73,19 +78,9 @@ class Gate:
             await problem_response(Request(scope), problem_of_exception(error))(scope, receive, send_with_id)
         finally:
             body.let_go()
-            elapsed = round((time.perf_counter() - start) * 1000)
-            line = (
-                scope["method"],
-                instance_of(scope),  # percent-encoded: a path can't write lines of its own
-                status or "-",
-                elapsed,
-                request_id,
-                scope["state"].get("outcome", ""),
-            )
-            _log.info("%s %s %s %d ms id=%s%s", *line)
+            scope.update({name: inner[name] for name in _FOUND if name in inner})
 
     def _check(self, scope: Scope, headers: Headers) -> None:
-        _check_direct(headers)
         refusal: ProblemError | None = scope["state"].get("refusal")
         if refusal is not None and scope["path"] not in _ALWAYS:
             raise refusal
@@ -139,17 +134,6 @@ def _as_get(scope: Scope) -> Scope:
     headers = [header for header in scope["headers"] if header[0] != b"range"]
     method = "GET" if scope["method"] == "HEAD" else scope["method"]
     return {**scope, "method": method, "headers": headers}
-
-
-def _check_direct(headers: Headers) -> None:
-    """A service without keys is for this machine only. Never decided by the peer's address: a proxy has one too."""
-    host = headers.get("host", "")
-    name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    if not is_loopback(name):
-        raise ProblemError("host_not_allowed", f"The Host header is {host[:100]!r}. Call 127.0.0.1 or localhost.")
-    forwarded = next((header for header in _FORWARDED if header in headers), None)
-    if forwarded:
-        raise ProblemError("host_not_allowed", f"The request came through a proxy: it has the header {forwarded}.")
 
 
 def _request_id(headers: Headers) -> str:

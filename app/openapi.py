@@ -21,6 +21,11 @@ _DESCRIPTION = (
     "[/docs/errors](/docs/errors)."
 )
 _INT32_LIMIT = 2**31 - 1
+_API_KEY = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A key that `copydesk keys create` printed: `cdk_<id>_<secret>`. `X-API-Key` takes it too.",
+}
 
 
 def describe(app: FastAPI, backend: str) -> None:
@@ -55,6 +60,11 @@ def _reshaped(generated: dict[str, Any]) -> dict[str, Any]:
     document["openapi"] = "3.0.3"
     document["info"]["license"] = {"name": "Apache-2.0"}
     document["servers"] = [{"url": "/"}]
+    # The empty one is the service without keys, on loopback.
+    document["security"] = [{"apiKey": []}, {}]
+    document["components"]["securitySchemes"] = {"apiKey": _API_KEY}
+    for path in ("/healthz", "/readyz"):
+        document["paths"][path]["get"]["security"] = []
     schemas = document["components"]["schemas"]
     for operation in (operation for path in document["paths"].values() for operation in path.values()):
         # FastAPI documents a validation error of its own form; ours is a Problem, within 4XX.

@@ -16,16 +16,14 @@ __all__ = ["operations_router"]
 
 
 def _readiness(runner: Runner, watch: BackendWatch, reloader: PromptReloader, edge: Edge) -> Readiness:
-    usable = {name for name in watch.states if watch.is_ready(name)}
-    ready = all(usable.intersection(route) for route in runner.routes.values())
-    status = "ready" if ready else "unready"
+    status = "ready" if watch.serves_all else "unready"
     return Readiness(
         status="stopping" if edge.stopping.is_set() else status,
         prompts=PromptState(digest=runner.prompts.digest, last_error=reloader.last_places),
         backends=[
             BackendState(
                 name=name,
-                ready=name in usable,
+                ready=watch.is_ready(name),
                 warming=watch.is_warming(name) or None,
                 code=state.error.code if state.error else None,
             )

@@ -22,6 +22,20 @@ CODES: Mapping[str, ProblemCode] = {
     entry.code: entry
     for entry in (
         ProblemCode(
+            "invalid_json",
+            400,
+            "The body is not JSON",
+            "The request body could not be parsed as JSON in UTF-8, or an object in it has one key twice.",
+            "Send one JSON object, encoded in UTF-8. `detail` says what could not be read.",
+        ),
+        ProblemCode(
+            "idempotency_key_invalid",
+            400,
+            "The Idempotency-Key is no key",
+            "The header `Idempotency-Key` is empty, too long, stands twice, or holds characters that it must not.",
+            "Send 1 to 255 visible ASCII characters, such as a UUID, with or without double quotes around them.",
+        ),
+        ProblemCode(
             "bad_http_request",
             400,
             "The request is not HTTP",
@@ -29,11 +43,19 @@ CODES: Mapping[str, ProblemCode] = {
             "Use an HTTP client as it is. `detail` says what could not be read. HTTPS and HTTP/2 are for a proxy.",
         ),
         ProblemCode(
-            "invalid_json",
-            400,
-            "The body is not JSON",
-            "The request body could not be parsed as JSON in UTF-8, or an object in it has one key twice.",
-            "Send one JSON object, encoded in UTF-8. `detail` says what could not be read.",
+            "key_invalid",
+            401,
+            "The API key is not valid",
+            "There is no such API key. Only the holder of a key is told that it has expired, was revoked, or has a new "
+            "secret.",
+            "Compare the key with the one that `copydesk keys create` printed, or ask the operator for a new one.",
+        ),
+        ProblemCode(
+            "key_missing",
+            401,
+            "An API key is needed",
+            "The service has API keys, and the request came without one. Only /healthz and /readyz need none.",
+            "Send `Authorization: Bearer cdk_...`. The operator creates keys with `copydesk keys create`.",
         ),
         ProblemCode(
             "host_not_allowed",
@@ -86,6 +108,14 @@ CODES: Mapping[str, ProblemCode] = {
             "Use a method of the `Allow` header.",
         ),
         ProblemCode(
+            "body_timeout",
+            408,
+            "The body came too slowly",
+            "The request body was not complete in time.",
+            "Send the whole body at once.",
+            retryable=True,
+        ),
+        ProblemCode(
             "headers_timeout",
             408,
             "The request's headers took too long",
@@ -94,11 +124,11 @@ CODES: Mapping[str, ProblemCode] = {
             retryable=True,
         ),
         ProblemCode(
-            "body_timeout",
-            408,
-            "The body came too slowly",
-            "The request body was not complete in time.",
-            "Send the whole body at once.",
+            "idempotency_in_progress",
+            409,
+            "A request with this Idempotency-Key is being served",
+            "Another request with the same `Idempotency-Key` has no reply yet, and this one was not begun.",
+            "Send the request again after `Retry-After` seconds: it gets the other one's reply.",
             retryable=True,
         ),
         ProblemCode(
@@ -174,6 +204,45 @@ CODES: Mapping[str, ProblemCode] = {
             "The document takes more time or memory than one may, unpacks to far more than it seems, or is nested too "
             "deeply. Its parser was stopped.",
             "Send the document in parts, or print it to a new PDF and send that.",
+        ),
+        ProblemCode(
+            "idempotency_key_reused",
+            422,
+            "The Idempotency-Key belongs to another request",
+            "The same `Idempotency-Key` was sent to the same operation before, with another body.",
+            "Send a new key with each new request, and the same body with each retry.",
+        ),
+        ProblemCode(
+            "budget_exhausted",
+            429,
+            "The month's budget is used up",
+            "The key has a budget of tokens or money for each calendar month (UTC), and has used it.",
+            "Wait for the next month (`Retry-After` has the seconds), or ask the operator for a larger budget.",
+        ),
+        ProblemCode(
+            "concurrency_limited",
+            429,
+            "Too many requests of the key run at once",
+            "As many requests of the key are running as may at once.",
+            "Send the request again when one of them is through; `Retry-After` is a guess.",
+            retryable=True,
+        ),
+        ProblemCode(
+            "rate_limited",
+            429,
+            "Too many requests per minute",
+            "The key has a limit of requests per minute, and has sent so many.",
+            "Send the request again after `Retry-After` seconds. The `RateLimit-*` headers of every response tell what "
+            "is left.",
+            retryable=True,
+        ),
+        ProblemCode(
+            "tokens_limited",
+            429,
+            "Too many tokens per minute",
+            "The key has a limit of tokens per minute, and its requests of the last minute have used them up.",
+            "Send the request again after `Retry-After` seconds.",
+            retryable=True,
         ),
         ProblemCode(
             "headers_too_large",
@@ -260,18 +329,26 @@ CODES: Mapping[str, ProblemCode] = {
             retryable=True,
         ),
         ProblemCode(
-            "overloaded",
-            503,
-            "The service is full",
-            "As many connections are open, or as many request bodies are held, as the service has room for.",
-            "Send the request again after `Retry-After` seconds.",
-            retryable=True,
-        ),
-        ProblemCode(
             "shutting_down",
             503,
             "The service is being stopped",
             "The service had to end before the request was through.",
+            "Send the request again after `Retry-After` seconds.",
+            retryable=True,
+        ),
+        ProblemCode(
+            "database_unavailable",
+            503,
+            "The service's database does not answer",
+            "The request needs the service's database, which could not be reached or was locked. Nothing was begun.",
+            "Send the request again after `Retry-After` seconds.",
+            retryable=True,
+        ),
+        ProblemCode(
+            "overloaded",
+            503,
+            "The service is full",
+            "As many connections are open, or as many request bodies are held, as the service has room for.",
             "Send the request again after `Retry-After` seconds.",
             retryable=True,
         ),

@@ -51,6 +51,7 @@ PROBLEM_OF: Mapping[type[errors.CopydeskError], str] = {
     errors.UnknownTask: "task_unknown",
     errors.UnknownPrompt: "prompt_unknown",
     errors.UnknownBackend: "backend_unknown",
+    errors.DraftRefused: "scope_missing",
     errors.InvalidInput: "invalid_request",
     errors.ContextExceeded: "context_exceeded",
     errors.SchemaUnsupported: "schema_unsupported",
@@ -220,7 +221,7 @@ def problem_for(request: Request, error: Exception) -> Problem:
     """The body for an error; its request id is the one that the request's scope carries."""
     state = request.scope["state"]
     problem = problem_of(error, state["request_id"], instance_of(request.scope))
-    state["outcome"] = f" code={problem.code}"
+    state["record"].code = problem.code
     return problem
 
 
@@ -269,7 +270,7 @@ def problem_response(request: Request, error: ProblemError, headers: Mapping[str
 
 
 def retry_after(problem: Problem, error: ProblemError) -> dict[str, str]:
-    """The header that 429 and 503 have."""
-    if problem.status not in (429, 503):
+    """The header of all 429 and 503, and of a 409 that may be tried again."""
+    if problem.status not in (429, 503) and not (problem.status == 409 and problem.retryable):
         return {}
     return {"retry-after": str(max(math.ceil(error.retry_after_s or _RETRY_AFTER_S), 1))}

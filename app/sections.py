@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from chains.parsing.wire import LARGEST_DOCUMENT_BYTES
 
 __all__ = [
+    "BackendFootprint",
     "BatchSettings",
     "CacheSettings",
     "DatabaseSettings",
@@ -33,9 +34,7 @@ class _Section(BaseModel):
 class ServerSettings(_Section):
     """How the service listens, and what it takes."""
 
-    host: str = Field(
-        default="127.0.0.1", description="Address to listen on. Without API keys only loopback is allowed."
-    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on; other than loopback it needs an API key.")
     port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     workers: int = Field(default=1, ge=1, le=64, description="Worker processes; they share one embedded model.")
     max_body_bytes: int = Field(
@@ -118,6 +117,7 @@ class LimitSettings(_Section):
         default=None, description="redis://HOST:PORT/DB: limits that all workers of all hosts share."
     )
     redis_password_env: str | None = Field(default=None, description="Environment variable with Redis' password.")
+    redis_password_file: Path | None = Field(default=None, description="File with Redis' password.")
 
 
 class BatchSettings(_Section):
@@ -139,6 +139,9 @@ class IdempotencySettings(_Section):
 
     window_s: float = Field(default=86_400, gt=0, description="How long a reply is kept.")
     max_reply_bytes: int = Field(default=4 << 20, ge=1024, description="The largest reply that is kept.")
+    lease_s: float = Field(
+        default=30, ge=1, le=3600, description="After so long in silence of the worker that serves a key, another may."
+    )
 
 
 class JobSettings(_Section):
@@ -152,16 +155,50 @@ class JobSettings(_Section):
     lease_s: float = Field(default=15, gt=1, description="After so long in silence a worker counts as dead.")
 
 
+MOST_USD = 100_000
+"""More than a million tokens cost anywhere."""
+
+
 class Price(_Section):
     """What a backend's tokens cost, in US dollars per million."""
 
-    input_usd: float = Field(default=0, ge=0)
-    cached_input_usd: float | None = Field(default=None, ge=0, description="As input_usd if absent.")
-    output_usd: float = Field(default=0, ge=0)
+    input_usd: float = Field(default=0, ge=0, le=MOST_USD)
+    cached_input_usd: float | None = Field(default=None, ge=0, le=MOST_USD, description="As input_usd if absent.")
+    output_usd: float = Field(default=0, ge=0, le=MOST_USD)
+
+
+class BackendFootprint(_Section):
+    """What is known better of one backend."""
+
+    watts: float | None = Field(
+        default=None,
+        gt=0,
+        le=1_000_000,
+        description="Power of the host, or of the GPUs, while all slots of the backend work: measured. Energy is then "
+        "estimated by the time in the slots, and not by tokens.",
+    )
+    parameters_b: float | None = Field(default=None, gt=0, le=100_000, description="As parameters_b of the section.")
+    pue: float | None = Field(default=None, ge=1, le=10, description="As pue of the section.")
+    site_water_l_per_kwh: float | None = Field(default=None, ge=0, le=100, description="As that of the section.")
+    grid_water_l_per_kwh: float | None = Field(default=None, ge=0, le=100, description="As that of the section.")
 
 
 class FootprintSettings(_Section):
     """From what a request's energy and water are estimated; docs/footprint.md has the formula and its sources."""
+
+    parameters_b: float = Field(
+        default=8, gt=0, le=100_000, description="Billions of parameters that a token passes, of each backend's model."
+    )
+    pue: float = Field(
+        default=1.2, ge=1, le=10, description="Energy of the whole building for each unit that its computers take."
+    )
+    site_water_l_per_kwh: float = Field(
+        default=0.5, ge=0, le=100, description="Water that cooling evaporates, for each kWh of the computers."
+    )
+    grid_water_l_per_kwh: float = Field(
+        default=3.1, ge=0, le=100, description="Water that making the electricity takes, for each kWh of it."
+    )
+    backends: dict[str, BackendFootprint] = Field(default={}, description="What is known better of single backends.")
 
 
 class LoggingSettings(_Section):

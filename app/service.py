@@ -15,9 +15,12 @@ from starlette.responses import Response
 from app.backend_watch import BackendWatch
 from app.backends import backend_router
 from app.composition import build_runner
+from app.connection import Severable
 from app.edge.edge import Edge
 from app.framework_errors import framework_problem
 from app.gate import Gate
+from app.idempotency import Idempotency, ReplyStore
+from app.keys import Security
 from app.metrics import Metrics, metrics_router
 from app.openapi import describe
 from app.operations import operations_router
@@ -29,6 +32,11 @@ from app.store.database import Database
 from app.store.upgrade import upgrade
 from app.streams import stream_router
 from app.tasks import task_router
+from app.telemetry.access import Access
+from app.telemetry.request_record import RecordBooks
+from app.telemetry.tracing import NO_FASTAPI_TELEMETRY, build_tracing
+from app.usage import MonthlySums, UsageBooks, usage_router
+from chains.account import together
 from chains.errors import CopydeskError
 from chains.runner import Runner
 
@@ -40,18 +48,28 @@ def create_app(settings: Settings) -> FastAPI:
 
     Raises ConfigurationError, PromptSetError or PromptError where it could not serve.
     """
-    metrics = Metrics()
+    tracing = build_tracing(settings)
+    metrics = Metrics(listeners=[tracing.called])
     edge = Edge(settings.server)
     database = Database(settings.database)
-    runner = build_runner(settings, metrics)
-    reloader = PromptReloader(runner)
-    watch = BackendWatch(runner, settings)
+    usage = UsageBooks(database, settings)
+    security = Security(settings, database, MonthlySums(usage), metrics.counted_alone)
+    books = together(usage, security.quotas, metrics, RecordBooks())
+    runner = build_runner(settings, metrics, books=books, may_draft=security.keyring.may_draft)
+    reloader = PromptReloader(runner, metrics)
+    watch = BackendWatch(runner, settings, metrics)
+    replies = ReplyStore(database, settings.idempotency)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         async with AsyncExitStack() as stack:  # what is entered last ends first
             stack.callback(database.close)
+            tracing.start()
+            stack.push_async_callback(asyncio.to_thread, tracing.stop)
             await asyncio.to_thread(upgrade, database)
+            await stack.enter_async_context(usage.running())
+            await stack.enter_async_context(security.running())
+            await stack.enter_async_context(_running(replies.purge()))
             stack.push_async_callback(runner.aclose)
             await stack.enter_async_context(_running(edge.run()))
             await watch.look()
@@ -66,15 +84,20 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
+        telemetry=NO_FASTAPI_TELEMETRY,
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
     )
     app.include_router(task_router(runner))
-    app.include_router(stream_router(runner, metrics))
+    app.include_router(stream_router(runner, metrics, settings.streams))
     app.include_router(prompt_router(runner, reloader))
     app.include_router(backend_router(runner, watch, settings))
     app.include_router(operations_router(runner, watch, reloader, edge))
     app.include_router(metrics_router(metrics))
-    app.add_middleware(Gate, edge=edge)
+    app.include_router(usage_router(usage))
+    app.add_middleware(Idempotency, store=replies, settings=settings.idempotency)
+    app.add_middleware(Gate, edge=edge, entrance=security.entrance, quotas=security.quotas)
+    app.add_middleware(Severable)
+    app.add_middleware(Access, metrics=metrics, tracing=tracing, texts=settings.logging.texts)  # around all others
     _handle_errors(app, runner)
     describe(app, backend=next(iter(settings.backends)))
     return app

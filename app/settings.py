@@ -209,16 +209,16 @@ def _holds(values: Any, place: list[str]) -> bool:
 
 def _rules(settings: Settings) -> list[str]:
     """What no single field can tell."""
-    problems = []
-    if not is_loopback(settings.server.host):
-        problems.append(
-            f"server.host: {settings.server.host} is not a loopback address, and a service without API keys listens "
-            "only on loopback; use 127.0.0.1"
-        )
-    problems += [
+    problems = [
         f"routes.{route}: {name!r} stands twice; name each backend once, in the order in which they are tried"
         for route, names in settings.routes.items()
         for name in sorted({name for name in names if names.count(name) > 1})
+    ]
+    problems += [
+        f"{section}.{name}: there is no backend {name!r}; the backends are {', '.join(settings.backends)}"
+        for section, names in (("prices", settings.prices), ("footprint.backends", settings.footprint.backends))
+        for name in names
+        if name not in settings.backends
     ]
     workers = settings.server.workers
     problems += _body_rules(settings)

@@ -12,19 +12,15 @@ from app.contract import TaskInfo, TaskList, response_model, to_response
 from app.openapi import request_example
 from app.problems import REFUSALS
 from app.strict_json import StrictJsonRoute
-from chains.result import PromptIdentity, TaskResult
 from chains.runner import Runner
 from chains.task import Task
 
-__all__ = ["CLIENT_GONE", "GONE", "outcome_words", "prompt_words", "task_router", "unless_gone"]
+__all__ = ["CLIENT_GONE", "hung_up", "operation_id", "task_router", "unless_gone"]
 
 T = TypeVar("T")
 
 CLIENT_GONE = 499
 """For the log only: nobody is there to read it."""
-
-GONE = " code=caller_gone"
-"""What the log says of such a request."""
 
 
 def task_router(runner: Runner) -> APIRouter:
@@ -35,7 +31,7 @@ def task_router(runner: Runner) -> APIRouter:
             f"/{task.name}",
             _operation(task, runner),
             methods=["POST"],
-            operation_id=_operation_id(task.name),
+            operation_id=operation_id(task.name),
             summary=task.summary,
             response_class=Response,
             responses={
@@ -62,7 +58,8 @@ def task_router(runner: Runner) -> APIRouter:
     return router
 
 
-def _operation_id(name: str) -> str:
+def operation_id(name: str) -> str:
+    """The name of a task's operation, as callers' programs write it."""
     first, *rest = name.split("_")
     return first + "".join(part.capitalize() for part in rest)
 
@@ -74,9 +71,7 @@ def _operation(task: Task[Any, Any], runner: Runner) -> Callable[..., Awaitable[
         work = runner.run(task.name, body, caller=caller.key_id, request_id=state["request_id"])
         result = await unless_gone(request, work)
         if result is None:
-            state["outcome"] = GONE
             return Response(status_code=CLIENT_GONE)
-        state["outcome"] = outcome_words(result)
         return Response(to_response(task, result, state["request_id"]), media_type="application/json")
 
     # FastAPI reads the body's type from here; the closure's own annotation cannot name it.
@@ -87,7 +82,7 @@ def _operation(task: Task[Any, Any], runner: Runner) -> Callable[..., Awaitable[
 async def unless_gone(request: Request, work: Awaitable[T]) -> T | None:
     """Run the work, and stop it as soon as the caller has hung up: then the result is None."""
     working = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_hung_up(request))
+    gone = asyncio.ensure_future(hung_up(request))
     try:
         await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
         return working.result() if working.done() else None
@@ -97,22 +92,7 @@ async def unless_gone(request: Request, work: Awaitable[T]) -> T | None:
         await asyncio.gather(working, gone, return_exceptions=True)
 
 
-async def _hung_up(request: Request) -> None:
+async def hung_up(request: Request) -> None:
+    """Returns when the caller has hung up."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-def prompt_words(prompt: PromptIdentity) -> str:
-    """Which prompt answered, for the log line of its request."""
-    return f" prompt={prompt.name}@{prompt.version} digest={prompt.digest} label={prompt.label or '-'}"
-
-
-def outcome_words(result: TaskResult[Any]) -> str:
-    """How a request was served, for its log line."""
-    usage = result.usage
-    return (
-        f"{prompt_words(result.prompt)} backend={result.backend} model={result.model}"
-        f" in={usage.input_tokens} cached={usage.cached_input_tokens} out={usage.output_tokens}"
-        f" calls={usage.model_calls} cache={result.cache.value} queue_ms={result.timing.queue_ms}"
-        f" model_ms={result.timing.model_ms}"
-    )

@@ -1,12 +1,13 @@
 """What a request came to, told to whoever keeps the books: once for each request, however it ended."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
 
-from chains.result import CacheState, PromptIdentity, Timing, Usage
+from chains.ledger import Ledger
+from chains.result import Bill, CacheState, PromptIdentity, Timing, Usage
 
-__all__ = ["NO_BOOKS", "Account", "Books"]
+__all__ = ["NO_BOOKS", "Account", "Bills", "Books", "settle", "together"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +22,13 @@ class Account:
     shares      the usage by pairs of a backend and the model's name there; empty where no model was asked, and where
                 another request paid for the answer. Tokens of calls that failed, and of those that were cancelled, are
                 in it: what the server reported, else the tokens that came
+    seconds     how long the calls that the shares pay for held a slot, by the same pairs
+    last        the pair that was asked last, also where nothing came of it; two empty texts where nobody was
     timing      milliseconds in the queue, with the models, and in all
     cache       whence the answer came
     background  whether it belongs to a job
+    is_late     whether it only adds to the account of the same request that was told before: calls of it that took
+                longer to end than the request itself. It is no further request
     """
 
     caller: str
@@ -32,9 +37,12 @@ class Account:
     prompt: PromptIdentity
     code: str
     shares: Mapping[tuple[str, str], Usage]
+    seconds: Mapping[tuple[str, str], float]
+    last: tuple[str, str]
     timing: Timing
     cache: CacheState
     background: bool = False
+    is_late: bool = False
 
     @property
     def usage(self) -> Usage:
@@ -47,10 +55,49 @@ class Books(Protocol):
     def settled(self, account: Account) -> None: ...
 
 
+@runtime_checkable
+class Bills(Books, Protocol):
+    """Books that reckon too."""
+
+    def bill(self, ledger: Ledger, backend: str) -> Bill | None:
+        """What a request that the backend answered comes to, for its caller; None where nobody reckons that."""
+
+
+def settle(account: Account, ledger: Ledger, books: Books) -> None:
+    """Tell the books what a request came to, and later whatever is entered in its ledger after that."""
+    books.settled(account)
+
+    def late(pair: tuple[str, str], usage: Usage, seconds: float) -> None:
+        books.settled(replace(account, shares={pair: usage}, seconds={pair: seconds}, last=pair, is_late=True))
+
+    ledger.close(late)
+
+
 class _NoBooks:
     def settled(self, account: Account) -> None:
         pass
 
+    def bill(self, ledger: Ledger, backend: str) -> Bill | None:
+        return None
 
-NO_BOOKS: Books = _NoBooks()
+
+NO_BOOKS: Bills = _NoBooks()
 """Keeps nothing."""
+
+
+class _Together:
+    def __init__(self, books: tuple[Books, ...]) -> None:
+        self._books = books
+
+    def settled(self, account: Account) -> None:
+        for books in self._books:
+            books.settled(account)
+
+    def bill(self, ledger: Ledger, backend: str) -> Bill | None:
+        bills = (books.bill(ledger, backend) for books in self._books if isinstance(books, Bills))
+        return next(bills, None)
+
+
+def together(*books: Books) -> Bills:
+    """Books that tell each account to all of these, in this order; the first that reckons makes the bill."""
+    return _Together(books)

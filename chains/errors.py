@@ -10,6 +10,7 @@ CopydeskError
 │   ├── UnknownTask
 │   ├── UnknownPrompt
 │   └── UnknownBackend
+├── DraftRefused                  a request names a draft, and its caller may not
 ├── InvalidInput                  a request is well formed but cannot be served: pointers
 │   ├── ContextExceeded           the prompt does not fit the model: both numbers
 │   └── SchemaUnsupported         a caller's JSON Schema is outside of what is served: pointers
@@ -44,6 +45,7 @@ __all__ = [
     "ContextExceeded",
     "CopydeskError",
     "DeadlineExceeded",
+    "DraftRefused",
     "FieldError",
     "InvalidInput",
     "NotFoundError",
@@ -188,6 +190,15 @@ class UnknownBackend(NotFoundError):
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(f"There is no backend {name!r}. The backends are: {', '.join(known)}.")
+
+
+class DraftRefused(CopydeskError):
+    """The request names a version that isn't released, and its caller may name released ones only."""
+
+    code = "scope_missing"
+
+    def __init__(self, prompt: str) -> None:
+        super().__init__(f"{prompt} is a draft, and to name one, a key needs the scope drafts.")
 
 
 class InvalidInput(CopydeskError):

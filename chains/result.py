@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from chains.task import TaskOutput
 
-__all__ = ["Attempt", "CacheState", "PromptIdentity", "RenderedPrompt", "TaskResult", "Timing", "Usage"]
+__all__ = ["Attempt", "Bill", "CacheState", "PromptIdentity", "RenderedPrompt", "TaskResult", "Timing", "Usage"]
 
 Out = TypeVar("Out", bound=TaskOutput)
 
@@ -34,12 +34,18 @@ class RenderedPrompt:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the model server counted them, summed over all calls of one request."""
+    """Tokens as the model server counted them, summed over all calls of one request.
+
+    `unreported_calls` are those of the calls of which the server told no counts, because they broke off or because it
+    never does: the pieces of text that came are their output tokens, and what was read is known only from models that
+    told it at the beginning.
+    """
 
     input_tokens: int = 0
     cached_input_tokens: int = 0
     output_tokens: int = 0
     model_calls: int = 0
+    unreported_calls: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -47,7 +53,25 @@ class Usage:
             cached_input_tokens=self.cached_input_tokens + other.cached_input_tokens,
             output_tokens=self.output_tokens + other.output_tokens,
             model_calls=self.model_calls + other.model_calls,
+            unreported_calls=self.unreported_calls + other.unreported_calls,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What a request cost beside its tokens.
+
+    cost_nano_usd  in billionths of a US dollar, by the prices of the configuration; None where none of its backends
+                   has a price
+    energy_uwh     an estimate, in millionths of a watt-hour
+    water_ul       an estimate, in millionths of a litre
+    method         how these were estimated
+    """
+
+    cost_nano_usd: int | None
+    energy_uwh: int
+    water_ul: int
+    method: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +117,4 @@ class TaskResult(Generic[Out]):
     attempts: tuple[Attempt, ...] = ()
     document_text: str | None = None
     document_pages_without_text: int | None = None
+    bill: Bill | None = None

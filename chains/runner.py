@@ -4,15 +4,15 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncGenerator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from typing import Any
 
-from chains.account import NO_BOOKS, Account, Books
+from chains.account import NO_BOOKS, Account, Bills, settle
 from chains.backends.configuration import Closes
 from chains.choice import Choice, identity_of, recall
 from chains.documents import DocumentReader, ReadRequest
-from chains.errors import BackendError, UnknownBackend, UnknownPrompt, UnknownTask
+from chains.errors import BackendError, DraftRefused, UnknownBackend, UnknownPrompt, UnknownTask
 from chains.ledger import Ledger, open_ledger
 from chains.prompts import PRODUCTION, ModelParameters, PromptSet, PromptVersion, Selection, contract_problems, select
 from chains.prompts.selection import by_label, by_version
@@ -49,8 +49,9 @@ class Runner:
     `routes` gives each task an ordered list of backend names; `default` serves the tasks without one. A
     retryable error of a backend makes the next one of the route try. `allow_drafts` lets requests name versions
     that aren't released; `cached` are the tasks whose answers may be kept; `documents` reads what comes instead of a
-    text; `books` hear what each request came to. The prompts have passed `serving_problems`. Raises ConfigurationError
-    where a route names what doesn't exist.
+    text; `books` hear what each request came to; `may_draft` tells by a caller's id whether it may name drafts, where
+    these are allowed. The prompts have passed `serving_problems`. Raises ConfigurationError where a route names what
+    doesn't exist.
     """
 
     def __init__(
@@ -63,7 +64,8 @@ class Runner:
         allow_drafts: bool = False,
         cached: Collection[str] = (),
         documents: DocumentReader | None = None,
-        books: Books = NO_BOOKS,
+        books: Bills = NO_BOOKS,
+        may_draft: Callable[[str], bool] = lambda caller: True,
     ) -> None:
         _switch_tracing_off()
         self.tasks = tasks
@@ -72,6 +74,7 @@ class Runner:
         self._cached = frozenset(cached)
         self._documents = documents or DocumentReader()
         self._books = books
+        self._may_draft = may_draft
         self.routes = checked_routes(tasks, backends, routes, cached)
         self._default_route = tuple(routes.get(DEFAULT_ROUTE, ()))
         self._edition = self._composed(prompts)
@@ -156,7 +159,7 @@ class Runner:
             async with until(request.deadline_ms):
                 read = await self._documents.read(request)
                 output, backend = await along(legs, read.request)
-        return _result(output, selection, backend, ledger, start, read)
+        return self._result(output, selection, backend, ledger, start, read)
 
     def stream(
         self, task: str, request: TaskInput, *, caller: str = "", request_id: str = "-"
@@ -179,7 +182,7 @@ class Runner:
                 async with aclosing(streamed_along(legs, read.request)) as items:
                     async for item, backend in items:
                         is_text = isinstance(item, str)
-                        yield item if is_text else _result(item, selection, backend, ledger, start, read)
+                        yield item if is_text else self._result(item, selection, backend, ledger, start, read)
 
     def _chosen(
         self, task: str, request: TaskInput, caller: str, choice: Choice | None = None
@@ -226,12 +229,41 @@ class Runner:
                 told = isinstance(error, BackendError)  # the last attempt is the request's own error, logged as such
                 raise
             finally:
-                timing, prompt = _timing(ledger, start), identity_of(selection)
-                entry = Account(caller, request_id, task, prompt, code, ledger.shares, timing, ledger.cache, background)
-                self._books.settled(entry)
+                entry = Account(
+                    caller=caller,
+                    request_id=request_id,
+                    task=task,
+                    prompt=identity_of(selection),
+                    code=code,
+                    shares=ledger.shares,
+                    seconds=ledger.seconds,
+                    last=ledger.asked,
+                    timing=_timing(ledger, start),
+                    cache=ledger.cache,
+                    background=background,
+                )
+                settle(entry, ledger, self._books)
                 for attempt in ledger.attempts[: len(ledger.attempts) - told]:
                     words = attempt.backend, attempt.code, attempt.ms
                     _log.warning("id=%s: %s: backend %r failed: %s after %d ms", request_id, task, *words)
+
+    def _result(
+        self, output: Any, selection: Selection, backend: str, ledger: Ledger, start: float, read: ReadRequest[Any]
+    ) -> TaskResult[Any]:
+        ledger.accept()
+        return TaskResult(
+            output=output,
+            prompt=identity_of(selection),
+            backend=backend,
+            model=ledger.model,
+            usage=ledger.usage,
+            timing=_timing(ledger, start),
+            cache=ledger.cache,
+            attempts=tuple(ledger.attempts),
+            document_text=read.document_text,
+            document_pages_without_text=read.pages_without_text,
+            bill=self._books.bill(ledger, backend),
+        )
 
     def _select(self, edition: _Edition, task: str, request: TaskInput, caller: str) -> Selection:
         selection = select(
@@ -242,6 +274,9 @@ class Runner:
             session=request.session,
             allow_drafts=self.allow_drafts,
         )
+        is_draft = selection.label is None and not edition.prompts.is_released(selection.prompt)
+        if is_draft and not self._may_draft(caller):
+            raise DraftRefused(str(selection.prompt))
         if not edition.is_composed(task, selection.prompt.version):  # what is composed was checked before
             problems = contract_problems(self.tasks[task], selection.prompt)
             if problems:
@@ -271,24 +306,6 @@ class Runner:
             if isinstance(lane.model, Closes):
                 await lane.model.aclose()
         await self._documents.aclose()
-
-
-def _result(
-    output: Any, selection: Selection, backend: str, ledger: Ledger, start: float, read: ReadRequest[Any]
-) -> TaskResult[Any]:
-    ledger.accept()
-    return TaskResult(
-        output=output,
-        prompt=identity_of(selection),
-        backend=backend,
-        model=ledger.model,
-        usage=ledger.usage,
-        timing=_timing(ledger, start),
-        cache=ledger.cache,
-        attempts=tuple(ledger.attempts),
-        document_text=read.document_text,
-        document_pages_without_text=read.pages_without_text,
-    )
 
 
 def parts_of(prompt: PromptVersion, lane: Lane) -> Parts:

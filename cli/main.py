@@ -9,7 +9,7 @@ from importlib.metadata import version as version_of
 import typer
 
 from chains.errors import ConfigurationError, CopydeskError, InvalidInput, NotFoundError, PromptError, PromptSetError
-from cli import backends, config, prompts, run, serve
+from cli import backends, config, keys, prompts, run, serve, usage
 
 __all__ = ["main"]
 
@@ -24,7 +24,9 @@ app = typer.Typer(
 )
 app.command()(serve.serve)
 app.command()(run.run)
+app.command()(usage.usage)
 app.add_typer(config.app, name="config")
+app.add_typer(keys.app, name="keys")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(backends.app, name="backends")
 

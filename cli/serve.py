@@ -21,6 +21,8 @@ import typer
 from app.edge.open_files import allow_open_files
 from app.settings import ServerSettings, Settings, load_settings
 from app.starting import with_started_backends
+from app.telemetry.logs import start_logging, warn_of_texts
+from app.telemetry.secrets import secrets_of
 from chains.errors import ConfigurationError, PromptSetError
 from cli.options import ConfigFile
 from cli.workers import Workers
@@ -49,7 +51,8 @@ def serve(
     """
     given = {"host": host, "port": port, "workers": workers}
     settings = load_settings(config, {"server": {key: value for key, value in given.items() if value is not None}})
-    _start_logging()
+    _start_logging(settings)
+    warn_of_texts(settings.logging)
     # Another service's, which this one would write into: prometheus_client obeys it when it is imported.
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
     allow_open_files(settings.server)
@@ -70,6 +73,7 @@ def _check(settings: Settings) -> Path:
     """Find out here, and not in every worker, whether the prompts, routes, files and the database are good; the
     prompt folder."""
     from app.composition import prompt_folder
+    from app.keys import check_open
     from app.service import create_app
     from app.store.database import Database
     from app.store.upgrade import upgrade
@@ -77,12 +81,13 @@ def _check(settings: Settings) -> Path:
     create_app(settings)
     database = Database(settings.database)
     upgrade(database)
+    check_open(settings, database)
     database.close()
     return prompt_folder(settings.prompts)
 
 
 def _run(settings: Settings, listener: socket.socket) -> None:
-    from app.metrics import FOLDER_VARIABLE
+    from app.telemetry.exposition import FOLDER_VARIABLE
 
     host, port = listener.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -148,7 +153,7 @@ def _application(settings: Settings) -> "FastAPI":
     Prompts that were good a moment ago are being edited: a worker that begins meanwhile waits for WAIT_S, while others
     serve; then it ends, and the next one takes its place.
     """
-    _start_logging()
+    _start_logging(settings)
     from app.service import create_app
 
     ends = time.monotonic() + WAIT_S
@@ -190,15 +195,8 @@ def _bind(server: ServerSettings) -> socket.socket:
     return listener
 
 
-def _start_logging() -> None:
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=True
-    )
-    # What uvicorn says of starting and stopping, and watchfiles of every edit, our own lines say better.
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    # Java's client asks to upgrade to HTTP/2 with its first request, and is answered well without.
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    logging.getLogger("watchfiles").setLevel(logging.WARNING)
+def _start_logging(settings: Settings) -> None:
+    start_logging(settings.logging, secrets_of(settings))
 
 
 def _leave(*_: Any) -> None:

@@ -1,6 +1,6 @@
 """What every backend's configuration has in common, and what its chat model may be able to do."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
@@ -31,6 +31,7 @@ __all__ = [
     "TellsSlots",
     "Timeouts",
     "Warms",
+    "untold",
 ]
 
 
@@ -149,6 +150,10 @@ class ChecksContext(Protocol):
         certainly don't fit; BackendError."""
 
 
+def untold(usage: "Usage") -> None:
+    """For whoever asks for scores and keeps no account."""
+
+
 @dataclass(frozen=True, slots=True)
 class ContinuationScores:
     """The likelihood of each continuation, in the order of the question, and what it cost to find out."""
@@ -162,11 +167,12 @@ class ScoresContinuations(Protocol):
     """A chat model that can tell how likely given answers are."""
 
     async def score_continuations(
-        self, messages: "list[BaseMessage]", continuations: Sequence[str]
+        self, messages: "list[BaseMessage]", continuations: Sequence[str], spend: "Callable[[Usage], object]"
     ) -> ContinuationScores:
         """The likelihood of each continuation as the beginning of the answer to the messages, in the given order.
 
-        Raises BackendError, ContextExceeded, and ValueError for an empty continuation.
+        `spend` hears what each call cost as soon as the server has told it, so that nothing is lost where a later one
+        fails or is cancelled. Raises BackendError, ContextExceeded, and ValueError for an empty continuation.
         """
 
 

@@ -93,8 +93,9 @@ class StreamedChatModel(BaseChatModel):
 
     A message's `usage_metadata` is what the server counted; its `response_metadata` holds `model_name`,
     `finish_reason` (`stop` or `length`) and, where asked for, `logprobs`: for each token of the answer a mapping of
-    `token`, `logprob` (natural logarithm) and `top_logprobs`. When the awaiting task is cancelled, the connection
-    closes at once.
+    `token`, `logprob` (natural logarithm) and `top_logprobs`. A chunk may also hold the usage that the server has
+    `reported` so far, which counts where the answer doesn't come to its end. When the awaiting task is cancelled, the
+    connection closes at once.
     """
 
     backend: str
@@ -148,6 +149,7 @@ class StreamedChatModel(BaseChatModel):
                 usage = chunk.usage_metadata or usage
                 logprobs += chunk.response_metadata.get("logprobs", ())
                 metadata |= chunk.response_metadata
+        metadata.pop("reported", None)
         if logprobs:
             metadata["logprobs"] = logprobs
         message = AIMessage("".join(pieces), usage_metadata=usage, response_metadata=metadata)

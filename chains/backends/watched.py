@@ -15,7 +15,7 @@ __all__ = ["MOST_TOKENS", "Bounds", "token_count", "watched"]
 MOST_TOKENS = 131_072
 """The cap on an answer for which nobody knows one: more than models give at once."""
 
-_LARGEST_COUNT = 1 << 53
+_LARGEST_COUNT = (1 << 31) - 1
 # The longest tokens of the known vocabularies are 128 spaces or dashes. Twice that, in every token of an answer, no
 # server sends that keeps to its cap.
 _TOKEN_CHARACTERS = 256
@@ -70,12 +70,15 @@ async def watched(
         while True:
             # The limit is set for each chunk anew: one that spanned the `yield` would cancel whoever consumes.
             limit = asyncio.timeout_at(min(ends, total))
+            chunk: AIMessageChunk | None = None
             try:
                 async with limit:
                     chunk = await anext(chunks, None)
                 if chunk is not None and (says := _says_something(chunk)):
                     bounds.take(chunk, backend)
             except CopydeskError:
+                if chunk is not None and chunk.usage_metadata:  # too much, but it cost what it cost
+                    yield AIMessageChunk(content="", response_metadata={"reported": chunk.usage_metadata})
                 raise
             except Exception as error:
                 late = _late(now() >= total, said, timeouts) if limit.expired() else None

@@ -5,13 +5,13 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 
-from chains.ledger import enter, enter_attempts, usage_of
+from chains.ledger import Ledger, current_ledger, usage_of
 from chains.result import CacheState, Usage
 from chains.terms import Terms
 from chains.traffic.meter import Meter
@@ -23,11 +23,12 @@ __all__ = ["Call", "Flight", "settle", "whole_message"]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is asked of the model, and on which terms."""
+    """What is asked of the model, on which terms, and in whose account it is entered."""
 
     messages: list[BaseMessage]
     keywords: Mapping[str, Any]
     terms: Terms
+    ledger: Ledger = field(default_factory=current_ledger, compare=False)
 
     def identity(self) -> str | None:
         """What equal calls have in common; None where an equal call may have another answer."""
@@ -68,21 +69,30 @@ class Flight(Generation[AIMessageChunk]):
         end = now if math.isnan(self.through) else self.through
         return max(0.0, self.asked - joined), max(0.0, end - max(self.asked, joined))
 
+    def held(self) -> float:
+        """Seconds for which its last try has held a slot."""
+        return 0.0 if math.isnan(self.asked) else self.share_of(self.asked)[1]
+
 
 def settle(
-    flight: Flight, chunks: Sequence[AIMessageChunk], joined: float, model_name: str, *, is_last: bool
+    flight: Flight, ledger: Ledger, joined: float, model_name: str, *, is_last: bool
 ) -> tuple[CacheState | None, Usage]:
-    """Enter in the request's ledger what the generation cost, and tell it. Who leaves before its end pays only as the
-    last; the source is None for whoever got no answer."""
-    enter_attempts(flight.tries.failed)
-    if not chunks or not (flight.ended or is_last):
+    """Enter in a request's ledger what the generation cost, and tell it. Who leaves before its end pays only as the
+    last; the source is None for whoever got no answer.
+
+    What is paid for is all that came, also what whoever pays hadn't read yet when it left.
+    """
+    ledger.attempts.extend(flight.tries.failed)
+    if flight.tries.failed or not math.isnan(flight.asked):
+        ledger.asked = flight.backend, model_name
+    if not flight.items or not (flight.ended or is_last):
         return None, Usage()
-    message = whole_message(chunks)
+    message = whole_message(flight.items)
     message.response_metadata.setdefault("model_name", model_name)
     source = CacheState.MISS if flight.claim() else CacheState.SHARED
     queued, seconds = flight.share_of(joined)
     waited = flight.queued if source is CacheState.MISS else queued
-    enter(message, seconds, queued=waited, backend=flight.backend, source=source)
+    ledger.add(message, seconds, queued=waited, held=flight.held(), backend=flight.backend, source=source)
     if flight.failed:
         return None, Usage()
     return source, usage_of(message) if source is CacheState.MISS else Usage()
@@ -91,8 +101,9 @@ def settle(
 def whole_message(chunks: Sequence[AIMessageChunk]) -> AIMessage:
     """The message that the chunks are: their texts, and what the last ones report, joined.
 
-    A server reports its usage at the end. Where its answer was left before, the tokens written are the chunks that
-    came, and those read are known only where the model told them at the beginning (`prompt_tokens`).
+    A server reports its usage at the end. Where its answer broke off before, or was refused after it, what the server
+    `reported` until then counts, and at the least the chunks that came are written tokens; those read are known only
+    where they were reported or the model told them at the beginning (`prompt_tokens`).
     """
     metadata: dict[str, Any] = {}
     logprobs: list[Any] = []
@@ -104,6 +115,14 @@ def whole_message(chunks: Sequence[AIMessageChunk]) -> AIMessage:
     if logprobs:
         metadata["logprobs"] = logprobs
     if usage is None:
-        written, read = sum(bool(chunk.text) for chunk in chunks), metadata.get("prompt_tokens", 0)
-        usage = UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written)
+        usage, metadata["unreported"] = _so_far(chunks, metadata), "reported" not in metadata
+    metadata.pop("reported", None)
     return AIMessage("".join(str(chunk.text) for chunk in chunks), usage_metadata=usage, response_metadata=metadata)
+
+
+def _so_far(chunks: Sequence[AIMessageChunk], metadata: Mapping[str, Any]) -> UsageMetadata:
+    told: UsageMetadata = metadata.get("reported") or UsageMetadata(
+        input_tokens=metadata.get("prompt_tokens", 0), output_tokens=0, total_tokens=0
+    )
+    written = max(told["output_tokens"], sum(bool(chunk.text) for chunk in chunks))
+    return {**told, "output_tokens": written, "total_tokens": told["input_tokens"] + written}

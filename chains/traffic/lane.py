@@ -6,7 +6,7 @@ cache > an equal request in flight > breaker > queue > breaker > the chat model
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AbstractContextManager, AsyncExitStack, aclosing
 from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -18,7 +18,7 @@ from chains.backends.configuration import ChecksContext, ContinuationScores, Cou
 from chains.backends.streamed import StreamedChatModel
 from chains.capabilities import Capabilities, ContinuationScore
 from chains.errors import BackendError
-from chains.ledger import enter, enter_attempts, enter_scores, when_accepted
+from chains.ledger import Ledger
 from chains.result import CacheState, Usage
 from chains.terms import current_terms
 from chains.traffic.admission import Admission
@@ -80,7 +80,7 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
         identity, terms = call.identity(), call.terms
         kept = self._cache.get(identity) if identity and terms.cache else None
         if kept is not None:
-            enter(kept, 0.0, backend=self.backend, source=CacheState.HIT)
+            call.ledger.add(kept, 0.0, backend=self.backend, source=CacheState.HIT)
             self.meter.answered(self.backend, terms.task, CacheState.HIT, Usage())
             yield _as_chunk(kept)
             return
@@ -91,7 +91,7 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
                 chunks.append(chunk)
                 yield chunk
         if identity and terms.cache:
-            self._keep(identity, whole_message(chunks))
+            self._keep(call.ledger, identity, whole_message(chunks))
 
     @property
     def capabilities(self) -> Capabilities:
@@ -118,7 +118,7 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
         try:
             found = await flight.tries.run(scored)
         finally:
-            enter_attempts(flight.tries.failed)
+            flight.call.ledger.attempts.extend(flight.tries.failed)
         self.meter.answered(self.backend, flight.call.terms.task, CacheState.MISS, found.usage)
         return found.scores
 
@@ -129,19 +129,26 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
                 self.breaker.check()
                 queued = await stack.enter_async_context(self.admission.slot(flight))
                 await stack.enter_async_context(self.breaker.guard())
-            timer = stack.enter_context(timed_call(self.meter, self.backend, flight.call.terms))
-            found = await self.model.score_continuations(flight.call.messages, continuations)
-            enter_scores(found.usage, timer.seconds(), queued=queued, backend=self.backend, model=self._model_name)
-            return found
+            timer = stack.enter_context(self._timed(flight, queued))
+            spent: list[Usage] = []
+            try:
+                return await self.model.score_continuations(flight.call.messages, continuations, spent.append)
+            finally:
+                # Several calls: a later one may fail, or the caller leave between them.
+                ledger, pair = flight.call.ledger, (self.backend, self._model_name)
+                ledger.asked = pair
+                if spent:
+                    timer.usage = sum(spent, Usage())
+                    ledger.add_scores(timer.usage, timer.seconds(), queued=queued, pair=pair)
 
     async def aclose(self) -> None:
         """Cancel the generations that run."""
         await self._flights.aclose()
 
-    def _keep(self, identity: str, answer: AIMessage) -> None:
+    def _keep(self, ledger: Ledger, identity: str, answer: AIMessage) -> None:
         """Keep an answer as soon as the task has found it good; one that was cut off at its cap never."""
         if answer.response_metadata.get("finish_reason") != "length":
-            when_accepted(lambda: self._cache.put(identity, answer))
+            ledger.when_accepted(lambda: self._cache.put(identity, answer))
 
     async def _followed(self, call: Call, key: tuple[Any, ...] | None) -> AsyncGenerator[AIMessageChunk, None]:
         """The chunks of the generation that is in flight under the key, or of one that begins now."""
@@ -153,17 +160,15 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
             self._flights.begin(key, flight, self._generated(flight))
         else:
             follower = flight.join(call.terms.deadline)
-        chunks: list[AIMessageChunk] = []
         try:
             async with aclosing(flight.follow()) as given:
                 async for chunk in given:
-                    chunks.append(chunk)
                     yield chunk
         finally:
             is_last = flight.leave(follower)
             if is_last:
                 self._flights.forget(key, flight)
-            source, usage = settle(flight, chunks, joined, self._model_name, is_last=is_last)
+            source, usage = settle(flight, call.ledger, joined, self._model_name, is_last=is_last)
             if source is not None:
                 self.meter.answered(self.backend, call.terms.task, source, usage)
 
@@ -171,29 +176,34 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
         """The model's own answer, tried again where that may help and nothing was given out."""
         async with AsyncExitStack() as open_call:
 
-            async def opened() -> tuple[AIMessageChunk, Chunks]:
+            async def opened() -> tuple[AIMessageChunk, Chunks, CallTimer]:
                 return await self._opened(flight, open_call)
 
-            first, rest = await flight.tries.run(opened)
+            first, rest, timer = await flight.tries.run(opened)
             yield first
             async for chunk in rest:
+                timer.heard(chunk)
                 yield chunk
             flight.through = time.perf_counter()
 
-    async def _opened(self, flight: Flight, open_call: AsyncExitStack) -> tuple[AIMessageChunk, Chunks]:
-        """The first chunk of an answer, and the rest, which holds the slot until `open_call` is closed."""
+    async def _opened(self, flight: Flight, open_call: AsyncExitStack) -> tuple[AIMessageChunk, Chunks, CallTimer]:
+        """The first chunk of an answer, the rest, which holds the slot until `open_call` is closed, and its clock."""
         async with AsyncExitStack() as stack:
             with flight.tries.last():
                 self.breaker.check()
                 await self._refuse_too_long(flight)
-                flight.queued += await stack.enter_async_context(self.admission.slot(flight))
+                queued = await stack.enter_async_context(self.admission.slot(flight))
+                flight.queued += queued
                 begin = await stack.enter_async_context(self.breaker.guard())
-            timer = stack.enter_context(timed_call(self.meter, self.backend, flight.call.terms))
+            timer = stack.enter_context(self._timed(flight, queued))
             flight.asked = time.perf_counter()
             rest = await stack.enter_async_context(aclosing(self._asked(flight)))
             first = await self._first(flight, rest, timer, begin)
             open_call.push_async_exit(stack.pop_all().__aexit__)
-            return first, rest
+            return first, rest, timer
+
+    def _timed(self, flight: Flight, queued: float) -> AbstractContextManager[CallTimer]:
+        return timed_call(self.meter, self.backend, flight.call.terms, model=self._model_name, queued_s=queued)
 
     def _asked(self, flight: Flight) -> AsyncGenerator[AIMessageChunk, None]:
         messages, keywords = flight.call.messages, flight.call.keywords
@@ -213,6 +223,7 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
         begin()
         flight.begun = True
         timer.first_token()
+        timer.heard(first)
         return first
 
     async def _refuse_too_long(self, flight: Flight) -> None:

@@ -5,7 +5,7 @@ doesn't disturb the others, and the generation is cancelled when the last one ha
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Hashable
+from collections.abc import AsyncGenerator, Hashable, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -44,6 +44,11 @@ class Generation(Generic[T]):
         """Whether the one who asks pays for the generation: the first who does. The rest had it for nothing."""
         pays, self._is_paid = not self._is_paid, True
         return pays
+
+    @property
+    def items(self) -> Sequence[T]:
+        """All that came so far."""
+        return self._items
 
     @property
     def ended(self) -> bool:

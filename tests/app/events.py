@@ -18,9 +18,11 @@ class Event:
 
 
 def read(response: httpx.Response) -> Iterator[Event]:
-    """The events of a response while they come. Raises where a line is none of the format's."""
+    """The events of a response while they come; comments are skipped. Raises where a line is none of the format's."""
     name, number, data = "", 0, ""
     for line in response.iter_lines():
+        if line.startswith(":"):
+            continue
         field, _, value = line.partition(": ")
         if field == "event":
             name = value

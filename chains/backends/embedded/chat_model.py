@@ -1,13 +1,13 @@
 """The embedded model as a LangChain chat model: tokens in, a stream of text out, over a Unix socket."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from pydantic import PrivateAttr
 
-from chains.backends.configuration import ContinuationScores, ServerState
+from chains.backends.configuration import ContinuationScores, ServerState, untold
 from chains.backends.embedded.connection import Connection
 from chains.backends.embedded.scoring import scores
 from chains.backends.embedded.template import placeholders, split_skeleton
@@ -118,12 +118,12 @@ class EmbeddedChatModel(StreamedChatModel):
             raise ContextExceeded(needed=tokens + reserved, limit=self.context_size, reserved=reserved)
 
     async def score_continuations(
-        self, messages: list[BaseMessage], continuations: Sequence[str]
+        self, messages: list[BaseMessage], continuations: Sequence[str], spend: Callable[[Usage], object] = untold
     ) -> ContinuationScores:
         """The likelihood of each continuation as the beginning of the answer, over the whole vocabulary.
 
-        Control strings in a continuation are text. Raises ValueError for an empty continuation, ContextExceeded,
-        and what `count_tokens` raises.
+        `spend` hears of the usage of each question. Control strings in a continuation are text. Raises ValueError for
+        an empty continuation, ContextExceeded, and what `count_tokens` raises.
         """
         if not all(continuations):
             raise ValueError("A continuation is empty: give the texts of possible answers")
@@ -142,6 +142,7 @@ class EmbeddedChatModel(StreamedChatModel):
                 body = next_token_body([*prompt, *beginning], count, winner)
                 async with within(limits.first_token_s, "first token", "first_token_timeout_s"):
                     reported, usage_of_one = await self._next_logprobs(body)
+                spend(usage_of_one)
                 cost += usage_of_one
                 return reported
 

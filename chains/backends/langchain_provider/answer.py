@@ -53,9 +53,17 @@ class AnswerReader:
         self._reason = next((said for said in reasons if said.lower() not in _NO_REASON), self._reason)
         self._model = str(metadata.get("model_name") or metadata.get("model") or self._model)
         chunk = AIMessageChunk(content=self._restorer.feed(self._text(message)))
+        if chunk.content and self.reported is not None:
+            chunk.response_metadata["reported"] = self.reported  # some tell at the beginning what they read
         if logprobs := list(_logprobs(metadata)):
             chunk.response_metadata["logprobs"] = logprobs
         return chunk
+
+    @property
+    def reported(self) -> UsageMetadata | None:
+        """The usage so far, where it is one."""
+        counts = list(_counts(self._usage or {}))
+        return self._usage if counts and all(type(number) is int and number >= 0 for number in counts) else None
 
     def last(self, model: str, *, needs_reason: bool) -> AIMessageChunk:
         """The end of the answer, with usage as the provider reported it, and why it ended.

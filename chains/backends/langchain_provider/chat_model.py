@@ -18,7 +18,7 @@ from chains.backends.langchain_provider.construction import Construction
 from chains.backends.langchain_provider.foreign_errors import translated
 from chains.backends.openai.wire import chat_messages, request_options
 from chains.backends.streamed import CallOptions, StreamedChatModel
-from chains.errors import BackendRejected, ContextExceeded
+from chains.errors import BackendRejected, ContextExceeded, CopydeskError
 
 __all__ = ["LangChainChatModel"]
 
@@ -104,7 +104,13 @@ class LangChainChatModel(StreamedChatModel):
                 if chunk is None:
                     break
                 yield chunk
-        yield reader.last(self.model_name, needs_reason=self.needs_finish_reason)
+        try:
+            last = reader.last(self.model_name, needs_reason=self.needs_finish_reason)
+        except CopydeskError:
+            if reader.reported is not None:
+                yield AIMessageChunk(content="", response_metadata={"reported": reader.reported})
+            raise
+        yield last
 
     @property
     def _takes_schema(self) -> bool:

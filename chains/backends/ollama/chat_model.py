@@ -150,7 +150,13 @@ class OllamaChatModel(StreamedChatModel):
                 if "error" in line:
                     raise self._broken_off(line, budget)
                 if line["done"]:
-                    yield self._last(line, restorer, budget)
+                    try:
+                        last = self._last(line, restorer, budget)
+                    except CopydeskError:
+                        # What it cost counts all the same.
+                        yield AIMessageChunk(content="", response_metadata={"reported": usage(line)})
+                        raise
+                    yield last
                     await _trailer(response)
                     return
                 yield _chunk(line, restorer)
@@ -194,7 +200,7 @@ class OllamaChatModel(StreamedChatModel):
 
     def _last(self, line: Mapping[str, Any], restorer: Restorer, budget: Budget) -> AIMessageChunk:
         """The end of an answer. Raises ContextExceeded where its counts tell that it isn't one to the whole prompt."""
-        reason, counted = finish_reason(line, self.backend), usage(line)
+        counted, reason = usage(line), finish_reason(line, self.backend)
         budget.settle(counted["input_tokens"], counted["output_tokens"], is_cut_off=reason == "length")
         chunk = _chunk(line, restorer)
         chunk.content = str(chunk.content) + restorer.finish()

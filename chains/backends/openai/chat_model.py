@@ -142,7 +142,9 @@ class OpenAIChatModel(StreamedChatModel):
         async with aclosing(stream) as all_said:
             async for said in all_said:
                 last = last.followed_by(said)
-                metadata = {"logprobs": said.logprobs} if said.logprobs else {}
+                metadata: dict[str, Any] = {"logprobs": said.logprobs} if said.logprobs else {}
+                if said.usage is not None and (said.text or last.finish is not None):
+                    metadata["reported"] = said.usage  # holds also where the answer is refused, or left, after it
                 yield AIMessageChunk(content=restorer.feed(said.text), response_metadata=metadata)
         if last.finish is None:
             return

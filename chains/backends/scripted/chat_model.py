@@ -1,7 +1,7 @@
 """The scripted backend as a LangChain chat model."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -9,7 +9,7 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from pydantic import PrivateAttr
 
-from chains.backends.configuration import ContinuationScores, ServerState
+from chains.backends.configuration import ContinuationScores, ServerState, untold
 from chains.backends.scripted.script import Script, ScriptedAnswer, token_logprob, words
 from chains.backends.scripted.server import ScriptedServer
 from chains.backends.streamed import CallOptions, StreamedChatModel, role_of
@@ -31,6 +31,8 @@ class ScriptedChatModel(StreamedChatModel):
 
     _script: Script = PrivateAttr()
     _server: ScriptedServer = PrivateAttr()
+    _reported: Usage = PrivateAttr(default_factory=Usage)
+    _told: int = PrivateAttr(default=0)
     _canonical: list[dict[str, Any]] = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
@@ -73,6 +75,16 @@ class ScriptedChatModel(StreamedChatModel):
         """Tokens generated that nobody was left to read."""
         return self._server.unread_tokens
 
+    @property
+    def reported(self) -> Usage:
+        """What it told of the answers that came to their end, and of scores."""
+        return self._reported
+
+    @property
+    def unreported_tokens(self) -> int:
+        """Tokens that were read, of answers that broke off before it told what they had cost."""
+        return self.served_tokens - self.unread_tokens - self._told
+
     async def probe(self) -> None:
         """A script is always ready."""
 
@@ -99,7 +111,7 @@ class ScriptedChatModel(StreamedChatModel):
             raise ContextExceeded(needed=needed, limit=self.context_size, reserved=max_tokens or 0)
 
     async def score_continuations(
-        self, messages: list[BaseMessage], continuations: Sequence[str]
+        self, messages: list[BaseMessage], continuations: Sequence[str], spend: Callable[[Usage], object] = untold
     ) -> ContinuationScores:
         """As the script's `scores` say, else by their letters; a request like any other, faults included."""
         if not all(continuations):
@@ -116,7 +128,10 @@ class ScriptedChatModel(StreamedChatModel):
         if line.end_early is not None:
             raise BackendProtocolError("the answer ended before it was complete", backend=self.backend)
         found = [ContinuationScore(line.score(text), len(words(text))) for text in continuations]
-        return ContinuationScores(found, Usage(input_tokens=_read(messages), model_calls=1))
+        cost = Usage(input_tokens=_read(messages), model_calls=1)
+        self._reported += cost
+        spend(cost)
+        return ContinuationScores(found, cost)
 
     async def _chunks(self, messages: list[BaseMessage], options: CallOptions) -> AsyncGenerator[AIMessageChunk, None]:
         await self.check_context(messages, options.max_tokens)
@@ -131,6 +146,8 @@ class ScriptedChatModel(StreamedChatModel):
         if line.end_early is None:
             metadata = {"model_name": self.model_name, "finish_reason": reason}
             usage = _usage(_read(messages), len(tokens))
+            self._reported += Usage(_read(messages), 0, len(tokens), model_calls=1)
+            self._told += len(tokens)
             yield AIMessageChunk(content="", usage_metadata=usage, response_metadata=metadata)
 
     def _line(self, messages: list[BaseMessage]) -> ScriptedAnswer:

@@ -13,6 +13,8 @@ def upgrade() -> None:
         sa.Column("id", sa.String(32), primary_key=True),
         sa.Column("name", sa.String(200), nullable=False),
         sa.Column("secret_sha256", sa.String(64), nullable=False),
+        sa.Column("previous_sha256", sa.String(64)),
+        sa.Column("previous_until", sa.BigInteger),
         sa.Column("scopes", sa.JSON, nullable=False),
         sa.Column("limits", sa.JSON, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),

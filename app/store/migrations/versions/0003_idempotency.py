@@ -10,15 +10,14 @@ down_revision = "0002"
 def upgrade() -> None:
     op.create_table(
         "idempotent_replies",
-        sa.Column("key_id", sa.String(32), primary_key=True),
-        sa.Column("method", sa.String(10), primary_key=True),
-        sa.Column("path", sa.String(300), primary_key=True),
-        sa.Column("idempotency_key", sa.String(255), primary_key=True),
+        sa.Column("id", sa.String(64), primary_key=True),
+        sa.Column("key_id", sa.String(32), nullable=False),
         sa.Column("fingerprint", sa.String(64), nullable=False),
+        sa.Column("ticket", sa.String(32), nullable=False),
         sa.Column("lease", sa.String(32), nullable=False),
         sa.Column("leased_until", sa.BigInteger, nullable=False),
         sa.Column("status", sa.Integer),
-        sa.Column("headers", sa.JSON),
+        sa.Column("headers", sa.Text),
         sa.Column("body", sa.LargeBinary),
         sa.Column("expires_at", sa.BigInteger, nullable=False),
     )

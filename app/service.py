@@ -15,7 +15,6 @@ from starlette.responses import Response
 from app.backend_watch import BackendWatch
 from app.backends import backend_router
 from app.composition import build_runner
-from app.connection import Severable
 from app.edge.edge import Edge
 from app.framework_errors import framework_problem
 from app.gate import Gate
@@ -96,7 +95,6 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(usage_router(usage))
     app.add_middleware(Idempotency, store=replies, settings=settings.idempotency)
     app.add_middleware(Gate, edge=edge, entrance=security.entrance, quotas=security.quotas)
-    app.add_middleware(Severable)
     app.add_middleware(Access, metrics=metrics, tracing=tracing, texts=settings.logging.texts)  # around all others
     _handle_errors(app, runner)
     describe(app, backend=next(iter(settings.backends)))

@@ -149,7 +149,7 @@ class EdgeProtocol(H11Protocol):
             cycle.message_event.set()
         if cycle is None or cycle.response_complete or not cycle.response_started:
             problem = problem_of(error, uuid.uuid4().hex, "")
-            _log.info("- - %d 0 ms id=%s code=%s", problem.status, problem.request_id, problem.code)
+            _log.info("- - %d", problem.status, extra={"fields": _fields_of(problem)})
             self.transport.write(self._answer(problem, error))
             if linger:
                 self._is_over = True
@@ -196,6 +196,12 @@ class EdgeProtocol(H11Protocol):
         if not self._has_room:
             scope["state"]["refusal"] = _no_room()
         await self._serve(scope, receive_at_the_edge, send_at_the_edge)
+
+
+def _fields_of(problem: Problem) -> dict[str, Any]:
+    """For the log line of what never became a request: app/telemetry/access_line.py has the others."""
+    told = {"status": problem.status, "request_id": problem.request_id, "code": problem.code}
+    return {"method": "-", "path": "-", "duration_ms": 0, "operation": "-", **told}
 
 
 def _no_room() -> ProblemError:

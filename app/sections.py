@@ -125,6 +125,7 @@ class BatchSettings(_Section):
 
     max_items: int = Field(default=100, ge=1, le=1000, description="The most items of one batch.")
     parallel: int = Field(default=8, ge=1, le=256, description="Items of one batch that run at once.")
+    max_response_bytes: int = Field(default=64 << 20, ge=1024, description="The largest response to a batch.")
 
 
 class StreamSettings(_Section):

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from app.backend_watch import BackendWatch
 from app.backends import backend_router
+from app.batch import batch_router
 from app.composition import build_runner
 from app.connection import Severable
 from app.edge.edge import Edge
@@ -89,6 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.include_router(task_router(runner))
     app.include_router(stream_router(runner, metrics, settings.streams))
+    app.include_router(batch_router(runner, settings.batch, security.quotas.check_item))
     app.include_router(prompt_router(runner, reloader))
     app.include_router(backend_router(runner, watch, settings))
     app.include_router(operations_router(runner, watch, reloader, edge))

@@ -31,7 +31,7 @@ def fields_of(record: RequestRecord) -> dict[str, Any]:
     """What the line says; what isn't known is left out. Nothing in it is a caller's text, but for ids.
 
     Milliseconds end in `_ms`. `items` is there where more than one task ran for the request, and the sums are those of
-    all of them.
+    all of them; `failed_items` are those of a batch that have a problem.
     """
     state, account = record.state, record.account
     method = record.method if _METHOD.fullmatch(record.method) else "-"
@@ -46,6 +46,8 @@ def fields_of(record: RequestRecord) -> dict[str, Any]:
     }
     if state.get("replayed"):
         fields["idempotency"] = "replayed"
+    if state.get("failed_items"):
+        fields["failed_items"] = state["failed_items"]
     if account is not None:
         fields |= _of_tasks(record, account)
     elif (prompt := state.get("prompt")) is not None:

@@ -87,13 +87,14 @@ class Load:
         task = dice.choices(["summarize", "rewrite", "generate", "classify", "extract"], [4, 2, 1, 2, 2])[0]
         if task == "summarize" and dice.random() < 0.15:
             text = f"{text} {LONG}"
-        body = {
+        bodies: dict[str, dict[str, Any]] = {
             "summarize": {"text": text, "max_words": 200},
             "rewrite": {"text": text, "style": "plain_language"},
             "generate": {"instruction": text},
             "classify": {"text": text, "labels": LABELS, "multi_label": dice.random() < 0.2},
             "extract": {"text": text, "types": LABELS},
-        }[task]
+        }
+        body = bodies[task]
         if word == "stuck" or dice.random() < 0.2:
             body["deadline_ms"] = dice.randrange(5, 80)
         if dice.random() < 0.2:

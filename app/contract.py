@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
-from chains.result import Attempt, CacheState, PromptIdentity, TaskResult, Timing, Usage
+from chains.result import Attempt, Bill, CacheState, PromptIdentity, TaskResult, Timing, Usage
 from chains.task import ClosedModel, Task, TextInput
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Delta",
     "Health",
     "Meta",
+    "MetaUsage",
     "PromptDetail",
     "PromptInfo",
     "PromptLabel",
@@ -31,9 +32,29 @@ __all__ = [
     "TaskInfo",
     "TaskList",
     "VersionStatus",
+    "meta_usage",
     "response_model",
     "to_response",
 ]
+
+
+class MetaUsage(BaseModel):
+    """What the request cost: tokens as the model server counted them, summed over all its calls; and estimates."""
+
+    input_tokens: int
+    cached_input_tokens: int = Field(description="Those of the input tokens that the model server had read before.")
+    output_tokens: int
+    model_calls: int
+    cost_usd: float | None = Field(
+        default=None, description="By the service's price list; absent where it has no price for the backend."
+    )
+    energy_wh: float | None = Field(default=None, description="An estimate of the electricity, in watt-hours.")
+    water_ml: float | None = Field(default=None, description="An estimate of the water, in millilitres.")
+    footprint_method: str | None = Field(
+        default=None,
+        description="How energy and water were estimated: `tokens:` and the model's size, or `watts:` and the host's "
+        "power. /v1/usage tells how far off that may be.",
+    )
 
 
 class Meta(BaseModel):
@@ -43,7 +64,7 @@ class Meta(BaseModel):
     prompt: PromptIdentity
     backend: str
     model: str
-    usage: Usage
+    usage: MetaUsage
     cache: CacheState = Field(
         description="`miss`: generated for this request; `shared`: with an identical one in flight, which pays for it; "
         "`hit`: kept from an earlier one."
@@ -89,7 +110,7 @@ class PromptState(BaseModel):
 
 
 class Readiness(BaseModel):
-    status: str = Field(description="`ready` while every task has a usable backend, else `unready`.")
+    status: str = Field(description="`ready`: every task has a usable backend; else `unready`, or `stopping`.")
     prompts: PromptState
     backends: list[BackendState]
 
@@ -207,6 +228,21 @@ def response_model(task: Task[Any, Any]) -> type[BaseModel]:
     return create_model(name, __base__=task.output, __module__=__name__, **fields)
 
 
+def meta_usage(counted: Usage, bill: Bill | None) -> MetaUsage:
+    """What was counted and reckoned, in the units of the contract."""
+    usage = MetaUsage(
+        input_tokens=counted.input_tokens,
+        cached_input_tokens=counted.cached_input_tokens,
+        output_tokens=counted.output_tokens,
+        model_calls=counted.model_calls,
+    )
+    if bill is not None:
+        usage.cost_usd = None if bill.cost_nano_usd is None else bill.cost_nano_usd / 1e9
+        usage.energy_wh, usage.water_ml = bill.energy_uwh / 1e6, bill.water_ul / 1e3
+        usage.footprint_method = bill.method
+    return usage
+
+
 def to_response(task: Task[Any, Any], result: TaskResult[Any], request_id: str) -> bytes:
     """The response body. Absent fields are left out."""
     meta = Meta(
@@ -214,7 +250,7 @@ def to_response(task: Task[Any, Any], result: TaskResult[Any], request_id: str) 
         prompt=result.prompt,
         backend=result.backend,
         model=result.model,
-        usage=result.usage,
+        usage=meta_usage(result.usage, result.bill),
         cache=result.cache,
         timing=result.timing,
         attempts=list(result.attempts) or None,

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from chains.parsing.wire import LARGEST_DOCUMENT_BYTES
 
 __all__ = [
+    "BackendFootprint",
     "BatchSettings",
     "CacheSettings",
     "DatabaseSettings",
@@ -39,8 +40,27 @@ class ServerSettings(_Section):
     max_body_bytes: int = Field(
         default=16 << 20, ge=1024, description="The largest request body; one with a document has 4/3 of its bytes."
     )
+    max_header_bytes: int = Field(default=32_768, ge=1024, description="The largest request line with its headers.")
+    max_connections: int = Field(
+        default=1000, ge=8, le=100_000, description="Connections that are kept open, in each worker."
+    )
+    max_inflight_body_bytes: int = Field(
+        default=256 << 20, ge=1024, description="Request bodies that are held at once, in each worker."
+    )
+    header_timeout_s: float = Field(default=10, gt=0, description="Time for a caller to send the headers of a request.")
     body_timeout_s: float = Field(default=30, gt=0, description="Time for a caller to send a whole request body.")
+    body_bytes_per_s: int = Field(
+        default=65_536,
+        ge=1,
+        description="What a slow line must carry: every so many bytes of a body give a second more.",
+    )
+    write_timeout_s: float = Field(default=30, gt=0, description="How long a caller may take nothing of its response.")
+    keep_alive_s: float = Field(default=75, gt=0, description="How long an idle connection is kept.")
     shutdown_grace_s: int = Field(default=30, ge=0, description="Time for requests in flight when the service stops.")
+    reuse_port: bool = Field(
+        default=False,
+        description="Whether a second service with this setting may share the port, for a while.",
+    )
 
 
 class PromptSettings(_Section):
@@ -97,6 +117,7 @@ class LimitSettings(_Section):
         default=None, description="redis://HOST:PORT/DB: limits that all workers of all hosts share."
     )
     redis_password_env: str | None = Field(default=None, description="Environment variable with Redis' password.")
+    redis_password_file: Path | None = Field(default=None, description="File with Redis' password.")
 
 
 class BatchSettings(_Section):
@@ -135,16 +156,50 @@ class JobSettings(_Section):
     lease_s: float = Field(default=15, gt=1, description="After so long in silence a worker counts as dead.")
 
 
+MOST_USD = 100_000
+"""More than a million tokens cost anywhere."""
+
+
 class Price(_Section):
     """What a backend's tokens cost, in US dollars per million."""
 
-    input_usd: float = Field(default=0, ge=0)
-    cached_input_usd: float | None = Field(default=None, ge=0, description="As input_usd if absent.")
-    output_usd: float = Field(default=0, ge=0)
+    input_usd: float = Field(default=0, ge=0, le=MOST_USD)
+    cached_input_usd: float | None = Field(default=None, ge=0, le=MOST_USD, description="As input_usd if absent.")
+    output_usd: float = Field(default=0, ge=0, le=MOST_USD)
+
+
+class BackendFootprint(_Section):
+    """What is known better of one backend."""
+
+    watts: float | None = Field(
+        default=None,
+        gt=0,
+        le=1_000_000,
+        description="Power of the host, or of the GPUs, while all slots of the backend work: measured. Energy is then "
+        "estimated by the time in the slots, and not by tokens.",
+    )
+    parameters_b: float | None = Field(default=None, gt=0, le=100_000, description="As parameters_b of the section.")
+    pue: float | None = Field(default=None, ge=1, le=10, description="As pue of the section.")
+    site_water_l_per_kwh: float | None = Field(default=None, ge=0, le=100, description="As that of the section.")
+    grid_water_l_per_kwh: float | None = Field(default=None, ge=0, le=100, description="As that of the section.")
 
 
 class FootprintSettings(_Section):
     """From what a request's energy and water are estimated; docs/footprint.md has the formula and its sources."""
+
+    parameters_b: float = Field(
+        default=8, gt=0, le=100_000, description="Billions of parameters that a token passes, of each backend's model."
+    )
+    pue: float = Field(
+        default=1.2, ge=1, le=10, description="Energy of the whole building for each unit that its computers take."
+    )
+    site_water_l_per_kwh: float = Field(
+        default=0.5, ge=0, le=100, description="Water that cooling evaporates, for each kWh of the computers."
+    )
+    grid_water_l_per_kwh: float = Field(
+        default=3.1, ge=0, le=100, description="Water that making the electricity takes, for each kWh of it."
+    )
+    backends: dict[str, BackendFootprint] = Field(default={}, description="What is known better of single backends.")
 
 
 class LoggingSettings(_Section):

@@ -33,8 +33,8 @@ def fields_of(record: RequestRecord) -> dict[str, Any]:
     Milliseconds end in `_ms`. `items` is there where more than one task ran for the request, and the sums are those of
     all of them; `failed_items` are those of a batch that have a problem.
     """
-    state, scope, account = record.state, record.scope, record.account
-    method = scope["method"] if _METHOD.fullmatch(scope["method"]) else "-"
+    state, account = record.state, record.account
+    method = record.method if _METHOD.fullmatch(record.method) else "-"
     fields: dict[str, Any] = {
         "method": method,
         "path": record.path,

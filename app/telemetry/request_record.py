@@ -29,6 +29,7 @@ _LOOKED_AT = 64
 class RequestRecord:
     """One request. Sizes are bytes of the bodies, times seconds by `time.perf_counter`.
 
+    method        as the caller sent it
     status        of the response, 0 while there is none
     code          of the last problem that was told to the caller; None where none was
     account       that of the last task that ran for it; None where none did
@@ -41,6 +42,7 @@ class RequestRecord:
 
     def __init__(self, scope: "Scope") -> None:
         self.scope = scope
+        self.method = str(scope["method"])
         self.start = time.perf_counter()
         self.status = 0
         self.code: str | None = None

@@ -270,7 +270,7 @@ def problem_response(request: Request, error: ProblemError, headers: Mapping[str
 
 
 def retry_after(problem: Problem, error: ProblemError) -> dict[str, str]:
-    """The header of what may be tried again later."""
-    if not problem.retryable or problem.status not in (409, 429, 503):
+    """The header of all 429 and 503, and of a 409 that may be tried again."""
+    if problem.status not in (429, 503) and not (problem.status == 409 and problem.retryable):
         return {}
     return {"retry-after": str(max(math.ceil(error.retry_after_s or _RETRY_AFTER_S), 1))}

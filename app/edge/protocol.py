@@ -192,7 +192,8 @@ class EdgeProtocol(H11Protocol):
             await send(message)
 
         scope["state"]["cut"] = self.abort  # for who has to end a response that nobody reads
-        if not self._has_room and self.edge.connections.is_full:
+        self._has_room = self._has_room or self.edge.connections.has_room()
+        if not self._has_room:
             scope["state"]["refusal"] = _no_room()
         await self._serve(scope, receive_at_the_edge, send_at_the_edge)
 

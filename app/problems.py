@@ -21,6 +21,7 @@ __all__ = [
     "REFUSALS",
     "Problem",
     "ProblemError",
+    "as_problem",
     "note_failure",
     "problem_for",
     "problem_of_exception",
@@ -185,18 +186,23 @@ def shutting_down() -> ProblemError:
 def problem_for(request: Request, error: Exception) -> Problem:
     """The body for an error; its request id is the one that the request's scope carries."""
     found = problem_of_exception(error)
-    entry = CODES[found.code]
-    request.scope["state"]["outcome"] = f" code={entry.code}"
+    request.scope["state"]["outcome"] = f" code={found.code}"
+    return as_problem(found, request.url.path, request.scope["state"]["request_id"])
+
+
+def as_problem(error: ProblemError, instance: str, request_id: str) -> Problem:
+    """The body for an error of a request, or of a part of one."""
+    entry = CODES[error.code]
     return Problem(
         type=f"/docs/errors#{entry.code}",
         title=entry.title,
         status=entry.status,
-        detail=found.detail,
-        instance=request.url.path,
+        detail=error.detail,
+        instance=instance,
         code=entry.code,
-        request_id=request.scope["state"]["request_id"],
+        request_id=request_id,
         retryable=entry.retryable,
-        errors=[ProblemField(pointer=f.pointer, code=f.code, message=f.message) for f in found.fields],
+        errors=[ProblemField(pointer=f.pointer, code=f.code, message=f.message) for f in error.fields],
     )
 
 

@@ -18,6 +18,7 @@ from app.composition import build_runner
 from app.connection import Severable
 from app.gate import Gate
 from app.idempotency import Idempotency, ReplyStore
+from app.jobs import JobStore, JobWork, job_router
 from app.keys import Security
 from app.metrics import Metrics, metrics_router
 from app.openapi import describe
@@ -48,6 +49,8 @@ def create_app(settings: Settings) -> FastAPI:
     reloader = PromptReloader(runner)
     watch = BackendWatch(runner, settings)
     replies = ReplyStore(database, settings.idempotency)
+    jobs = JobStore(database, settings.jobs.retention_s)
+    job_work = JobWork(database, runner, security.quotas, settings.jobs, jobs)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -61,6 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
             await stack.enter_async_context(_running(watch.run()))
             if settings.prompts.reload:
                 await stack.enter_async_context(_running(reloader.run()))
+            await stack.enter_async_context(job_work.running(settings.server.shutdown_grace_s))
             yield
 
     app = FastAPIOffline(
@@ -73,6 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.include_router(task_router(runner))
     app.include_router(stream_router(runner, metrics, settings.streams))
+    app.include_router(job_router(runner, jobs, job_work, settings.jobs))
     app.include_router(prompt_router(runner, reloader))
     app.include_router(backend_router(runner, watch, settings))
     app.include_router(operations_router(runner, watch, reloader))

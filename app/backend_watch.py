@@ -4,6 +4,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
+from app.metrics import Metrics
 from app.settings import Settings
 from chains.backends.configuration import ChecksContext, Probes, TellsSlots, Warms
 from chains.errors import BackendBusy, BackendTimeout, CopydeskError
@@ -40,16 +41,23 @@ class Usability:
 class BackendWatch:
     """Probes every backend, has its model loaded, and fits the slots to what its server tells."""
 
-    def __init__(self, runner: Runner, settings: Settings) -> None:
+    def __init__(self, runner: Runner, settings: Settings, metrics: Metrics) -> None:
         self.states = {name: Usability() for name in runner.backends}
         self._runner = runner
         self._settings = settings
+        self._metrics = metrics
         self._warming: dict[str, asyncio.Task[None]] = {}
 
     def is_ready(self, name: str) -> bool:
         """Whether requests can be expected to be answered: it is usable, and not spared after failures."""
         spared = self._runner.backends[name].breaker.state is BreakerState.OPEN
         return self.states[name].is_usable and not spared
+
+    @property
+    def serves_all(self) -> bool:
+        """Whether every task has a backend that is ready."""
+        ready = {name for name in self.states if self.is_ready(name)}
+        return all(ready.intersection(route) for route in self._runner.routes.values())
 
     def is_warming(self, name: str) -> bool:
         return name in self._warming
@@ -71,6 +79,12 @@ class BackendWatch:
     async def look(self) -> None:
         """Probe every backend once; a model that isn't loaded begins to load, and nobody waits for it here."""
         await asyncio.gather(*(self._look_at(name, lane) for name, lane in self._runner.backends.items()))
+        self._tell()
+
+    def _tell(self) -> None:
+        for name, state in self.states.items():
+            self._metrics.usable(name, state.is_usable)
+        self._metrics.ready(self.serves_all)
 
     async def _look_at(self, name: str, lane: Lane) -> None:
         state = self.states[name]
@@ -113,6 +127,7 @@ class BackendWatch:
             _log.warning("not usable: %s", error)
         elif error is None and before is not None:
             _log.info("backend %r is usable again", name)
+        self._tell()
 
     async def _ask_for_facts(self, name: str, lane: Lane) -> None:
         try:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import chains
 from app.settings import PromptSettings, Settings
-from chains.account import NO_BOOKS, Books
+from chains.account import NO_BOOKS, Bills
 from chains.documents import DocumentLimits, DocumentReader
 from chains.errors import ConfigurationError
 from chains.prompts import PromptSet, load_served_set
@@ -48,7 +48,7 @@ def build_lanes(settings: Settings, names: Collection[str], meter: Meter = SILEN
 def build_runner(
     settings: Settings,
     meter: Meter = SILENT,
-    books: Books = NO_BOOKS,
+    books: Bills = NO_BOOKS,
     may_draft: Callable[[str], bool] = lambda caller: True,
 ) -> Runner:
     """Load the tasks and prompts and create the backends' chat models. Starts nothing, calls nothing.

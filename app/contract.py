@@ -89,7 +89,7 @@ class PromptState(BaseModel):
 
 
 class Readiness(BaseModel):
-    status: str = Field(description="`ready` while every task has a usable backend, else `unready`.")
+    status: str = Field(description="`ready`: every task has a usable backend; else `unready`, or `stopping`.")
     prompts: PromptState
     backends: list[BackendState]
 

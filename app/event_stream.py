@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.connection import cutter_of
 from app.sections import StreamSettings
-from app.tasks import GONE, hung_up
+from app.tasks import hung_up
 
 __all__ = ["MEDIA_TYPE", "STREAM_HEADERS", "EventStream", "Say"]
 
@@ -28,7 +28,7 @@ Say = Callable[[bytes], Awaitable[None]]
 """Sends one event."""
 
 _HEARTBEAT = b": heartbeat\n\n"
-_SLOW = " code=slow_reader"
+_SLOW = "slow_reader"
 
 
 class _SlowReader(BaseException):
@@ -52,7 +52,6 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         state, self._send = scope["state"], send
-        state["outcome"] = GONE
         await self._pass_on({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         leaving = asyncio.ensure_future(hung_up(self._request))
         work = [asyncio.ensure_future(self._telling()), asyncio.ensure_future(self._beating()), leaving]
@@ -72,7 +71,7 @@ class EventStream(Response):
             with suppress(_SlowReader):
                 await self._pass_on({"type": "http.response.body", "body": b"", "more_body": False})
         if self._slow:
-            scope["state"]["outcome"] = _SLOW
+            scope["state"]["left"] = _SLOW
             cutter_of(scope)()
             await asyncio.sleep(0)  # so that the server hears of it before this returns
 

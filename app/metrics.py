@@ -1,128 +1,164 @@
 """What Prometheus is told. Labels come from the configuration and from closed lists, never from a caller.
 
 With several workers each writes its values into files of one folder, which PROMETHEUS_MULTIPROC_DIR names, and
-whichever worker is asked sums them up; `copydesk serve` makes the folder.
+whichever worker is asked sums them up; `copydesk serve` makes the folder. docs/telemetry.md lists all metrics.
 """
 
-import os
-from contextlib import suppress
-from pathlib import Path
+import time
+from collections.abc import Callable, Sequence
 
 from fastapi import APIRouter, Depends
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry
 from starlette.responses import Response
 
 from app.caller import needs
+from app.problem_codes import CODES
+from app.telemetry.exposition import FOLDER_VARIABLE, exposed
+from app.telemetry.families import ServiceFamilies, TrafficFamilies
+from app.telemetry.request_record import GONE_CODE, OK, OTHER, RequestRecord
+from app.telemetry.version_labels import VersionLabels
+from chains.account import Account
 from chains.result import CacheState, Usage
 from chains.traffic.meter import CallReport
 
 __all__ = ["FOLDER_VARIABLE", "Metrics", "metrics_router"]
 
-FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-_WAITS = (0.001, 0.005, 0.02, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-_ANSWERS = (0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160)
+_CODES = {OK, GONE_CODE, *CODES}
+_KEY_REASONS = {"requests", "tokens", "concurrency", "budget_tokens", "budget_usd", *CODES}
 
 
 class Metrics:
-    """A `Meter` (chains/traffic/meter.py) on a registry of its own."""
+    """A `Meter` (chains/traffic/meter.py) and `Books` (chains/account.py) on a registry of its own. `listeners` also
+    hear of each call of a model."""
 
-    def __init__(self) -> None:
-        self._registry = registry = CollectorRegistry()
-        backend = ("backend",)
-
-        def gauge(name: str, about: str, labels: tuple[str, ...] = backend, how: str = "livesum") -> Gauge:
-            return Gauge(name, about, labels, registry=registry, multiprocess_mode=how)  # type: ignore[arg-type]
-
-        def counter(name: str, about: str, *labels: str) -> Counter:
-            return Counter(name, about, ("backend", *labels), registry=registry)
-
-        def histogram(name: str, about: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-            return Histogram(name, about, ("backend", *labels), registry=registry, buckets=buckets)
-
-        self._slots = gauge("copydesk_backend_slots", "Requests that may run at once.")
-        self._in_use = gauge("copydesk_backend_slots_in_use", "Requests that run.")
-        self._queued = gauge("copydesk_backend_queue_length", "Requests that wait for a slot.")
-        self._breaker = gauge("copydesk_backend_breaker_open", "1 while calls are refused or probed.", how="livemax")
-        self._streams = gauge("copydesk_streams_open", "Streams that are being sent.", ())
-        self._waited = histogram("copydesk_backend_queue_wait_seconds", "The wait for a slot.", _WAITS)
-        self._seconds = histogram("copydesk_backend_call_seconds", "How long a call held its slot.", _ANSWERS, "task")
-        self._first = histogram(
-            "copydesk_backend_first_token_seconds", "From the slot to the first token of a stream.", _ANSWERS, "task"
-        )
-        self._refused = counter("copydesk_backend_refusals", "Requests that were refused here.", "reason")
-        self._calls = counter("copydesk_backend_calls", "Calls that ended, by outcome.", "task", "priority", "code")
-        self._retried = counter("copydesk_backend_retries", "Failed calls that were tried again.", "code")
-        self._fell_back = counter("copydesk_backend_fallbacks", "Requests that another backend took.", "task", "code")
-        self._answers = counter("copydesk_answers", "Answers, by whence they came.", "task", "cache")
-        self._alone = Counter(
-            "copydesk_limits_redis_failures",
-            "Calls of Redis that failed: each worker counts limits.",
-            registry=registry,
-        )
-        self._tokens = counter("copydesk_tokens", "Tokens, as the servers counted them.", "task", "kind")
+    def __init__(self, listeners: Sequence[Callable[[CallReport], None]] = ()) -> None:
+        self.registry = CollectorRegistry()
+        self._traffic = TrafficFamilies(self.registry)
+        self._service = ServiceFamilies(self.registry)
+        self._listeners = tuple(listeners)
+        self._versions = VersionLabels()
+        self._digest: str | None = None
 
     def sized(self, backend: str, slots: int) -> None:
-        self._slots.labels(backend).set(slots)
+        self._traffic.slots.labels(backend).set(slots)
 
     def queued(self, backend: str, n: int) -> None:
-        self._queued.labels(backend).set(n)
+        self._traffic.queued.labels(backend).set(n)
 
     def in_use(self, backend: str, n: int) -> None:
-        self._in_use.labels(backend).set(n)
+        self._traffic.in_use.labels(backend).set(n)
 
     def waited(self, backend: str, seconds: float) -> None:
-        self._waited.labels(backend).observe(seconds)
+        self._traffic.waited.labels(backend).observe(seconds)
 
     def refused(self, backend: str, reason: str) -> None:
-        self._refused.labels(backend, reason).inc()
+        self._traffic.refused.labels(backend, reason).inc()
 
     def called(self, call: CallReport) -> None:
-        self._calls.labels(call.backend, call.task, call.priority.value, call.code).inc()
-        self._seconds.labels(call.backend, call.task).observe(call.seconds)
+        self._traffic.calls.labels(call.backend, call.task, call.priority.value, call.code).inc()
+        self._traffic.seconds.labels(call.backend, call.task).observe(call.seconds)
         if call.first_token_s is not None:
-            self._first.labels(call.backend, call.task).observe(call.first_token_s)
+            self._traffic.first.labels(call.backend, call.task).observe(call.first_token_s)
+        for listener in self._listeners:
+            listener(call)
 
     def retried(self, backend: str, code: str) -> None:
-        self._retried.labels(backend, code).inc()
+        self._traffic.retried.labels(backend, code).inc()
 
     def fell_back(self, backend: str, task: str, code: str) -> None:
-        self._fell_back.labels(backend, task, code).inc()
+        self._traffic.fell_back.labels(backend, task, code).inc()
 
     def answered(self, backend: str, task: str, source: CacheState, usage: Usage) -> None:
-        self._answers.labels(backend, task, source.value).inc()
-        self._tokens.labels(backend, task, "input").inc(usage.input_tokens)
-        self._tokens.labels(backend, task, "cached_input").inc(usage.cached_input_tokens)
-        self._tokens.labels(backend, task, "output").inc(usage.output_tokens)
+        self._traffic.answers.labels(backend, task, source.value).inc()
+        self._traffic.tokens.labels(backend, task, "input").inc(usage.input_tokens)
+        self._traffic.tokens.labels(backend, task, "cached_input").inc(usage.cached_input_tokens)
+        self._traffic.tokens.labels(backend, task, "output").inc(usage.output_tokens)
 
     def breaker(self, backend: str, state: str) -> None:
-        self._breaker.labels(backend).set(state != "closed")
+        self._traffic.breaker.labels(backend).set(state != "closed")
+
+    def usable(self, backend: str, is_usable: bool) -> None:
+        """What the last probe of the backend found."""
+        self._traffic.usable.labels(backend).set(is_usable)
+
+    def ready(self, is_ready: bool) -> None:
+        """Whether every task has a backend that can be expected to answer."""
+        self._service.ready.set(is_ready)
 
     def streams(self, change: int) -> None:
         """So many streams more, or fewer."""
-        self._streams.inc(change)
+        self._service.streams.inc(change)
+
+    def in_flight(self, change: int) -> None:
+        """So many requests more, or fewer."""
+        self._service.in_flight.inc(change)
+
+    def served(self, record: RequestRecord) -> None:
+        """A request has ended, however."""
+        operation, status = record.operation, f"{record.status // 100}xx" if record.status else "none"
+        outcome = record.outcome
+        self._service.requests.labels(operation, status, outcome if outcome in _CODES else OTHER).inc()
+        self._service.durations.labels(operation, status).observe(record.seconds())
+        if record.first_piece is not None:
+            self._service.first_piece.labels(operation).observe(record.first_piece)
+
+    def settled(self, account: Account) -> None:
+        task, version, answered_by = account.task, self._versions.label(account.prompt), account.last[0] or "none"
+        service = self._service
+        if not account.is_late:
+            service.task_requests.labels(task, answered_by, version, account.code).inc()
+            service.task_seconds.labels(task, answered_by, version).observe(account.timing.total_ms / 1000)
+        for (backend, _), usage in account.shares.items():
+            service.task_tokens.labels(task, backend, version, "input").inc(usage.input_tokens)
+            service.task_tokens.labels(task, backend, version, "cached_input").inc(usage.cached_input_tokens)
+            service.task_tokens.labels(task, backend, version, "output").inc(usage.output_tokens)
+            service.task_calls.labels(task, backend, version).inc(usage.model_calls)
+
+    def prompts_served(self, digest: str) -> None:
+        """A prompt set was loaded and serves, another one or the same as before."""
+        if self._digest not in (None, digest):
+            self._service.prompt_digest.labels(self._digest).set(0)
+        self._digest = digest
+        self._service.prompt_digest.labels(digest).set(1)
+        self._service.prompts_refused.set(0)
+        self._service.prompts_loaded.set(time.time())
+
+    def prompts_reloaded(self, *, refused: bool) -> None:
+        """An edited prompt set was taken over, or was refused, and the one before serves on."""
+        self._service.reloads.labels("refused" if refused else "taken_over").inc()
+        self._service.prompts_refused.set(refused)
+
+    def batch_item(self, task: str, code: str) -> None:
+        """An item of a batch ended with `ok` or the code of its problem."""
+        self._service.batch_items.labels(task, code if code in _CODES else OTHER).inc()
+
+    def job_item(self, task: str, outcome: str) -> None:
+        """An item of a job ended for good: with `ok`, the code of its problem, or `cancelled`."""
+        known = outcome in _CODES or outcome == "cancelled"
+        self._service.job_items.labels(task, outcome if known else OTHER).inc()
+
+    def jobs_waiting(self, items: int, oldest_s: float = 0.0, running: int = 0) -> None:
+        """So many items of jobs wait, of all workers together, the oldest of them for so long; so many run."""
+        self._service.jobs_waiting.set(items)
+        self._service.jobs_oldest.set(oldest_s)
+        self._service.jobs_running.set(running)
+
+    def replayed(self, operation: str) -> None:
+        """A reply that was kept under an Idempotency-Key was sent again."""
+        self._service.replays.labels(operation).inc()
+
+    def refused_key(self, reason: str) -> None:
+        """A request was refused for its key: by which of its limits (`requests`, `tokens`, `concurrency`,
+        `budget_tokens`, `budget_usd`), else with which problem."""
+        self._service.key_refusals.labels(reason if reason in _KEY_REASONS else OTHER).inc()
 
     def counted_alone(self) -> None:
         """Redis failed, so that this worker counts a key's limits for itself."""
-        self._alone.inc()
+        self._service.counted_alone.inc()
 
     def text(self) -> bytes:
         """All metrics of all workers in Prometheus' text format."""
-        folder = os.environ.get(FOLDER_VARIABLE)
-        if folder is None:
-            return generate_latest(self._registry)
-        _forget_the_dead(Path(folder))
-        everyone = CollectorRegistry()
-        MultiProcessCollector(everyone, folder)  # type: ignore[no-untyped-call]
-        return generate_latest(everyone)
-
-
-def _forget_the_dead(folder: Path) -> None:
-    """Take the gauges of workers that ended out of the sums."""
-    for pid in {path.stem.rpartition("_")[2] for path in folder.glob("gauge_live*.db")}:
-        if not Path("/proc", pid).exists():
-            with suppress(FileNotFoundError):  # somebody else is being told at the same time
-                mark_process_dead(int(pid), str(folder))  # type: ignore[no-untyped-call]
+        return exposed(self.registry)
 
 
 def metrics_router(metrics: Metrics) -> APIRouter:

@@ -7,6 +7,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 
 from app.backend_watch import BackendWatch
 from app.contract import BackendState, Health, PromptState, Readiness
+from app.edge.edge import Edge
 from app.error_page import errors_html
 from app.reload import PromptReloader
 from chains.runner import Runner
@@ -14,16 +15,15 @@ from chains.runner import Runner
 __all__ = ["operations_router"]
 
 
-def _readiness(runner: Runner, watch: BackendWatch, reloader: PromptReloader) -> Readiness:
-    usable = {name for name in watch.states if watch.is_ready(name)}
-    ready = all(usable.intersection(route) for route in runner.routes.values())
+def _readiness(runner: Runner, watch: BackendWatch, reloader: PromptReloader, edge: Edge) -> Readiness:
+    status = "ready" if watch.serves_all else "unready"
     return Readiness(
-        status="ready" if ready else "unready",
+        status="stopping" if edge.stopping.is_set() else status,
         prompts=PromptState(digest=runner.prompts.digest, last_error=reloader.last_places),
         backends=[
             BackendState(
                 name=name,
-                ready=name in usable,
+                ready=watch.is_ready(name),
                 warming=watch.is_warming(name) or None,
                 code=state.error.code if state.error else None,
             )
@@ -32,7 +32,7 @@ def _readiness(runner: Runner, watch: BackendWatch, reloader: PromptReloader) ->
     )
 
 
-def operations_router(runner: Runner, watch: BackendWatch, reloader: PromptReloader) -> APIRouter:
+def operations_router(runner: Runner, watch: BackendWatch, reloader: PromptReloader, edge: Edge) -> APIRouter:
     router = APIRouter(tags=["operations"])
 
     @router.get("/healthz", operation_id="health", summary="Whether the process answers")
@@ -40,7 +40,7 @@ def operations_router(runner: Runner, watch: BackendWatch, reloader: PromptReloa
         return Health(status="ok")
 
     unready: dict[int | str, dict[str, Any]] = {
-        503: {"model": Readiness, "description": "Some task has no usable backend."}
+        503: {"model": Readiness, "description": "Some task has no usable backend, or the service stops."}
     }
 
     @router.get(
@@ -50,7 +50,7 @@ def operations_router(runner: Runner, watch: BackendWatch, reloader: PromptReloa
         responses={200: {"model": Readiness}, **unready},
     )
     async def readiness() -> JSONResponse:
-        state = _readiness(runner, watch, reloader)
+        state = _readiness(runner, watch, reloader, edge)
         return JSONResponse(state.model_dump(exclude_none=True), 200 if state.status == "ready" else 503)
 
     @router.get("/docs/errors", include_in_schema=False)

@@ -36,6 +36,13 @@ CODES: Mapping[str, ProblemCode] = {
             "Send 1 to 255 visible ASCII characters, such as a UUID, with or without double quotes around them.",
         ),
         ProblemCode(
+            "bad_http_request",
+            400,
+            "The request is not HTTP",
+            "The request could not be read as HTTP/1.1, or could be read in two ways; the connection was closed.",
+            "Use an HTTP client as it is. `detail` says what could not be read. HTTPS and HTTP/2 are for a proxy.",
+        ),
+        ProblemCode(
             "key_invalid",
             401,
             "The API key is not valid",
@@ -114,6 +121,14 @@ CODES: Mapping[str, ProblemCode] = {
             "The body came too slowly",
             "The request body was not complete in time.",
             "Send the whole body at once.",
+            retryable=True,
+        ),
+        ProblemCode(
+            "headers_timeout",
+            408,
+            "The request's headers took too long",
+            "The headers were not complete within the time that the service waits for them.",
+            "Send the request again, over a faster connection.",
             retryable=True,
         ),
         ProblemCode(
@@ -238,6 +253,13 @@ CODES: Mapping[str, ProblemCode] = {
             retryable=True,
         ),
         ProblemCode(
+            "headers_too_large",
+            431,
+            "The headers are too large",
+            "The request line and its headers are larger than the service takes.",
+            "Send fewer or shorter headers, or a shorter path. `detail` says what is allowed.",
+        ),
+        ProblemCode(
             "internal",
             500,
             "Something went wrong inside the service",
@@ -327,6 +349,14 @@ CODES: Mapping[str, ProblemCode] = {
             503,
             "The service's database does not answer",
             "The request needs the service's database, which could not be reached or was locked. Nothing was begun.",
+            "Send the request again after `Retry-After` seconds.",
+            retryable=True,
+        ),
+        ProblemCode(
+            "overloaded",
+            503,
+            "The service is full",
+            "As many connections are open, or as many request bodies are held, as the service has room for.",
             "Send the request again after `Retry-After` seconds.",
             retryable=True,
         ),

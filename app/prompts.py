@@ -22,7 +22,6 @@ from app.contract import (
 from app.problems import REFUSALS
 from app.reload import PromptReloader
 from app.strict_json import StrictJsonRoute
-from app.tasks import prompt_words
 from chains.errors import FieldError, InvalidInput
 from chains.prompts import PRODUCTION, PromptSet, PromptVersion
 from chains.runner import Runner
@@ -71,7 +70,7 @@ def prompt_router(runner: Runner, reloader: PromptReloader) -> APIRouter:
             rendered = await runner.render(name, body.inputs, version=body.version, label=body.label)
         except InvalidInput as error:
             raise InvalidInput(str(error), [_within_inputs(field) for field in error.errors]) from error
-        request.scope["state"]["outcome"] = prompt_words(rendered.prompt)
+        request.scope["state"]["prompt"] = rendered.prompt  # for its log line
         messages = [PromptMessage(role=Role(role), content=content) for role, content in rendered.messages]
         return RenderResponse(messages=messages, tokens=rendered.tokens, prompt=rendered.prompt)
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from app.metrics import Metrics
 from chains.errors import PromptError, PromptSetError
 from chains.prompts import PromptSet, load_served_set
 from chains.prompts.labels import Target
@@ -30,11 +31,13 @@ class PromptReloader:
     nothing of a prompt.
     """
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: Runner, metrics: Metrics) -> None:
         self.loaded_at = _now_ms()
         self.last_error: str | None = None
         self.last_places: str | None = None
         self._runner = runner
+        self._metrics = metrics
+        metrics.prompts_served(runner.prompts.digest)
         self._folder = runner.prompts.folder
         self._load_s = 0.0
 
@@ -72,6 +75,7 @@ class PromptReloader:
             elif self.last_error is not None:
                 _log.info("prompts are good again: digest %s, as before", prompts.digest)
             self.last_error = self.last_places = None
+            self._metrics.prompts_served(prompts.digest)
         except Exception as error:
             self._refuse(error)
         self._load_s = time.monotonic() - start
@@ -83,6 +87,7 @@ class PromptReloader:
 
     def _take_over(self, prompts: PromptSet) -> None:
         before = self._runner.prompts
+        self._metrics.prompts_reloaded(refused=False)
         self._runner.serve(prompts)
         self.loaded_at = _now_ms()
         found = list(_differences(before, prompts))
@@ -93,6 +98,7 @@ class PromptReloader:
         told = _told(error, self._folder)
         if told == self.last_error:
             return
+        self._metrics.prompts_reloaded(refused=True)
         self.last_error, self.last_places = told, _places(error, self._folder)
         foreseen = isinstance(error, PromptSetError)
         kept = self._runner.prompts.digest

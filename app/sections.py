@@ -39,8 +39,27 @@ class ServerSettings(_Section):
     max_body_bytes: int = Field(
         default=16 << 20, ge=1024, description="The largest request body; one with a document has 4/3 of its bytes."
     )
+    max_header_bytes: int = Field(default=32_768, ge=1024, description="The largest request line with its headers.")
+    max_connections: int = Field(
+        default=1000, ge=8, le=100_000, description="Connections that are kept open, in each worker."
+    )
+    max_inflight_body_bytes: int = Field(
+        default=256 << 20, ge=1024, description="Request bodies that are held at once, in each worker."
+    )
+    header_timeout_s: float = Field(default=10, gt=0, description="Time for a caller to send the headers of a request.")
     body_timeout_s: float = Field(default=30, gt=0, description="Time for a caller to send a whole request body.")
+    body_bytes_per_s: int = Field(
+        default=65_536,
+        ge=1,
+        description="What a slow line must carry: every so many bytes of a body give a second more.",
+    )
+    write_timeout_s: float = Field(default=30, gt=0, description="How long a caller may take nothing of its response.")
+    keep_alive_s: float = Field(default=75, gt=0, description="How long an idle connection is kept.")
     shutdown_grace_s: int = Field(default=30, ge=0, description="Time for requests in flight when the service stops.")
+    reuse_port: bool = Field(
+        default=False,
+        description="Whether a second service with this setting may share the port, for a while.",
+    )
 
 
 class PromptSettings(_Section):

@@ -24,7 +24,7 @@ from app.openapi import request_example
 from app.problems import REFUSALS, note_failure, problem_for, shutting_down
 from app.sections import StreamSettings
 from app.strict_json import StrictJsonRoute
-from app.tasks import CLIENT_GONE, GONE, outcome_words, unless_gone
+from app.tasks import CLIENT_GONE, unless_gone
 from chains.runner import Runner, StreamItem
 from chains.task import Task
 
@@ -75,7 +75,6 @@ def _operation(
             raise
         if began is None:
             await text.abandon()
-            request.scope["state"]["outcome"] = GONE
             return Response(status_code=CLIENT_GONE)
         return EventStream(request, text.tell, settings)
 
@@ -140,7 +139,6 @@ class _WrittenText:
         if isinstance(item, str):
             await say(self._numbered("delta", json.dumps({"text": item}, ensure_ascii=False, separators=(",", ":"))))
             return
-        self._state["outcome"] = outcome_words(item)
         response = to_response(self._task, item, self._state["request_id"]).decode()
         if "idempotency" in self._state:
             self._state["replay"] = _sse("done", response, 1)

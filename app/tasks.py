@@ -12,28 +12,15 @@ from app.contract import TaskInfo, TaskList, response_model, to_response
 from app.openapi import request_example
 from app.problems import REFUSALS
 from app.strict_json import StrictJsonRoute
-from chains.result import PromptIdentity, TaskResult
 from chains.runner import Runner
 from chains.task import Task
 
-__all__ = [
-    "CLIENT_GONE",
-    "GONE",
-    "hung_up",
-    "operation_id",
-    "outcome_words",
-    "prompt_words",
-    "task_router",
-    "unless_gone",
-]
+__all__ = ["CLIENT_GONE", "hung_up", "operation_id", "task_router", "unless_gone"]
 
 T = TypeVar("T")
 
 CLIENT_GONE = 499
 """For the log only: nobody is there to read it."""
-
-GONE = " code=caller_gone"
-"""What the log says of such a request."""
 
 
 def task_router(runner: Runner) -> APIRouter:
@@ -84,9 +71,7 @@ def _operation(task: Task[Any, Any], runner: Runner) -> Callable[..., Awaitable[
         work = runner.run(task.name, body, caller=caller.key_id, request_id=state["request_id"])
         result = await unless_gone(request, work)
         if result is None:
-            state["outcome"] = GONE
             return Response(status_code=CLIENT_GONE)
-        state["outcome"] = outcome_words(result)
         return Response(to_response(task, result, state["request_id"]), media_type="application/json")
 
     # FastAPI reads the body's type from here; the closure's own annotation cannot name it.
@@ -111,19 +96,3 @@ async def hung_up(request: Request) -> None:
     """Returns when the caller has hung up."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-def prompt_words(prompt: PromptIdentity) -> str:
-    """Which prompt answered, for the log line of its request."""
-    return f" prompt={prompt.name}@{prompt.version} digest={prompt.digest} label={prompt.label or '-'}"
-
-
-def outcome_words(result: TaskResult[Any]) -> str:
-    """How a request was served, for its log line."""
-    usage = result.usage
-    return (
-        f"{prompt_words(result.prompt)} backend={result.backend} model={result.model}"
-        f" in={usage.input_tokens} cached={usage.cached_input_tokens} out={usage.output_tokens}"
-        f" calls={usage.model_calls} cache={result.cache.value} queue_ms={result.timing.queue_ms}"
-        f" model_ms={result.timing.model_ms}"
-    )

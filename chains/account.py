@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from chains.ledger import Ledger
 from chains.result import Bill, CacheState, PromptIdentity, Timing, Usage
 
-__all__ = ["NO_BOOKS", "Account", "Books", "together"]
+__all__ = ["NO_BOOKS", "Account", "Bills", "Books", "together"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,11 @@ class Books(Protocol):
 
     def settled(self, account: Account) -> None: ...
 
+
+@runtime_checkable
+class Bills(Books, Protocol):
+    """Books that reckon too."""
+
     def bill(self, ledger: Ledger, backend: str) -> Bill | None:
         """What a request that the backend answered comes to, for its caller; None where nobody reckons that."""
 
@@ -66,7 +71,7 @@ class _NoBooks:
         return None
 
 
-NO_BOOKS: Books = _NoBooks()
+NO_BOOKS: Bills = _NoBooks()
 """Keeps nothing."""
 
 
@@ -78,7 +83,11 @@ class _Together:
         for books in self._books:
             books.settled(account)
 
+    def bill(self, ledger: Ledger, backend: str) -> Bill | None:
+        bills = (books.bill(ledger, backend) for books in self._books if isinstance(books, Bills))
+        return next(bills, None)
 
-def together(*books: Books) -> Books:
-    """Books that tell each account to all of these, in this order."""
+
+def together(*books: Books) -> Bills:
+    """Books that tell each account to all of these, in this order; the first that reckons makes the bill."""
     return _Together(books)

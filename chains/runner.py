@@ -9,7 +9,7 @@ from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from typing import Any
 
-from chains.account import NO_BOOKS, Account, Books
+from chains.account import NO_BOOKS, Account, Bills
 from chains.backends.configuration import Closes
 from chains.choice import Choice, identity_of, recall
 from chains.documents import DocumentReader, ReadRequest
@@ -65,7 +65,7 @@ class Runner:
         allow_drafts: bool = False,
         cached: Collection[str] = (),
         documents: DocumentReader | None = None,
-        books: Books = NO_BOOKS,
+        books: Bills = NO_BOOKS,
         may_draft: Callable[[str], bool] = lambda caller: True,
     ) -> None:
         _switch_tracing_off()

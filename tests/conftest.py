@@ -64,6 +64,7 @@ def serving(
     clean = {name: value for name, value in os.environ.items() if not name.startswith("COPYDESK_")}
     kept = tempfile.TemporaryDirectory(prefix="copydesk-test-")
     clean["COPYDESK_DATABASE__URL"] = f"sqlite:///{kept.name}/copydesk.db"  # no test shares another one's jobs
+    clean["COPYDESK_LOGGING__FORMAT"] = "text"  # as on a terminal
     process = subprocess.Popen(
         [sys.executable, "-m", "cli.main", "serve", "--port", "0", *arguments],
         cwd=folder,

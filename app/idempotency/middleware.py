@@ -26,8 +26,6 @@ __all__ = ["Idempotency"]
 
 _log = logging.getLogger("copydesk.idempotency")
 _HASHED_AT_ONCE_BYTES = 1 << 20
-_REPLAYED = " idempotency=replayed"
-_GONE = " code=caller_gone"
 
 
 class Idempotency:
@@ -47,11 +45,11 @@ class Idempotency:
             return
         body = await _whole(receive)
         if body is None:
-            scope["state"]["outcome"] = _GONE
+            scope["state"]["left"] = "caller_gone"
             return
         claim = await self._claim(scope, key, body)
         if isinstance(claim, Reply):
-            scope["state"]["outcome"] = _REPLAYED
+            scope["state"]["replayed"] = True
             await claim.send(send)
             return
         scope["state"]["idempotency"] = claim.ticket

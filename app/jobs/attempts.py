@@ -11,7 +11,7 @@ from app.jobs.slot import Slot
 from app.jobs.submission import item_request_id
 from app.jobs.table import ItemState
 from app.keys import Quotas
-from app.problems import Problem, ProblemError, as_problem, note_failure, problem_of_exception
+from app.problems import Problem, ProblemError, note_failure, problem_of
 from app.sections import JobSettings
 from chains.documents.errors import DocumentsBusy
 from chains.errors import BackendBusy, BackendUnavailable, CopydeskError
@@ -57,10 +57,9 @@ class Attempts:
             result = await self._tried(claim, slot, request, request_id)
             return ItemState.SUCCEEDED, to_response(task, result, request_id).decode()
         except Exception as error:
-            found = problem_of_exception(error)
-            note_failure(request_id, error, found.code)
-            problem = as_problem(found, f"/v1/jobs/{claim.job_id}", request_id)
-            if found.code in _OF_THE_JOB:
+            problem = problem_of(error, request_id, f"/v1/jobs/{claim.job_id}")
+            note_failure(request_id, error, problem.code)
+            if problem.code in _OF_THE_JOB:
                 raise GivenUpError(problem) from None
             return ItemState.FAILED, problem.model_dump_json(exclude_defaults=True)
 

@@ -11,7 +11,7 @@ from chains.terms import Priority
 
 __all__ = ["Job", "JobCounts", "JobList", "JobRequest", "JobResult", "JobResults"]
 
-_INT64 = {"format": "int64"}
+_INT64: dict[str, Any] = {"format": "int64"}
 
 
 class JobRequest(ClosedModel):

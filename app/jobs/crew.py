@@ -60,9 +60,13 @@ class Crew:
             if chunk.job_id in job_ids:
                 task.cancel()
 
-    async def stop(self, grace_s: float) -> None:
-        """Begin nothing more; what is in flight after `grace_s` is broken off, and left to be begun again."""
+    def finish(self) -> None:
+        """Begin nothing more."""
         self._is_stopping = True
+
+    async def stop(self, grace_s: float) -> None:
+        """What is in flight after `grace_s` is broken off, and left to be begun again."""
+        self.finish()
         if self._chunks:
             await asyncio.wait(list(self._chunks), timeout=grace_s)
         self.abandon()

@@ -62,13 +62,17 @@ class Lease:
             return False
         if not self._place or row.place != self._place:
             return True
-        return _process(int(row.process.partition("@")[0])) == row.process
+        return bool(_process(int(row.process.partition("@")[0])) == row.process)
 
 
 def _place() -> str:
     """The running machine and the namespace of process ids; empty where the system doesn't tell."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip() + " " + os.readlink("/proc/self/ns/pid")
+        return (
+            Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+            + " "
+            + str(Path("/proc/self/ns/pid").readlink())
+        )
     except OSError:
         return ""
 

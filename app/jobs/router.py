@@ -51,12 +51,11 @@ def job_router(runner: Runner, store: JobStore, work: JobWork, settings: JobSett
     )
     async def submit_job(request: Request, body: JobRequest) -> Response:
         caller, state = caller_of(request), request.scope["state"]
-        id = state.get("idempotency") or uuid.uuid4().hex
-        submission = await read_submission(body, runner, caller, id, settings.max_items)
-        job = await store.add(id, caller.key_id, body.priority, submission)
+        job_id = state.get("idempotency") or uuid.uuid4().hex
+        submission = await read_submission(body, runner, caller, job_id, settings.max_items)
+        job = await store.add(job_id, caller.key_id, body.priority, submission)
         work.notice()
-        state["outcome"] = f" job={id} items={job.counts.total} failed={job.counts.failed}"
-        headers = {"location": f"/v1/jobs/{id}"}
+        headers = {"location": f"/v1/jobs/{job_id}"}
         return JSONResponse(job.model_dump(mode="json", exclude_none=True), 202, headers)
 
     @router.get("", operation_id="listJobs", summary="List your jobs", response_model_exclude_none=True)

@@ -157,7 +157,7 @@ def _running(connection: sa.Connection, ids: Sequence[str]) -> dict[str, int]:
     wanted = sa.select(items.c.job_id, sa.func.count()).where(
         items.c.job_id.in_(ids), items.c.state == ItemState.RUNNING.value
     )
-    return {id: count for id, count in connection.execute(wanted.group_by(items.c.job_id)).all()}
+    return {row.job_id: row[1] for row in connection.execute(wanted.group_by(items.c.job_id))}
 
 
 def _job(connection: sa.Connection, row: sa.Row[Any]) -> Job:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from app.caller import Caller, check_request
 from app.jobs.contract import JobRequest
-from app.problems import Problem, ProblemError, as_problem, problem_of_exception
+from app.problems import Problem, ProblemError, problem_of
 from app.strict_json import read_line
 from chains.choice import Choice
 from chains.errors import FieldError
@@ -91,9 +91,8 @@ class _Reader:
             check_request(self._caller, self._task.name, request)
             choice = self._runner.choose(self._task.name, request, self._caller.key_id)
         except Exception as error:
-            found = problem_of_exception(error)
-            where, request_id = f"/v1/jobs/{self._job_id}", item_request_id(self._job_id, place)
-            return Item(problem=as_problem(found, where, request_id))
+            request_id = item_request_id(self._job_id, place)
+            return Item(problem=problem_of(error, request_id, f"/v1/jobs/{self._job_id}"))
         return Item(json.dumps(value, ensure_ascii=False), choices.setdefault(choice, len(choices)))
 
     def _validated(self, place: int, value: Any) -> TaskInput:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
@@ -56,16 +57,26 @@ class JobWork:
         self._crew.leave({job_id})
 
     @asynccontextmanager
-    async def running(self, grace_s: float) -> AsyncIterator[None]:
-        """Run jobs inside the block. At its end what is in flight has `grace_s` to end; the rest is handed back."""
+    async def running(self, stopping: asyncio.Event, grace_s: float) -> AsyncIterator[None]:
+        """Run jobs inside the block. From `stopping` on nothing is begun, and what is in flight has `grace_s` to end;
+        then the rest is handed back."""
         self._loop = asyncio.get_running_loop()
+        stop = asyncio.create_task(self._hear(stopping))
         watching = asyncio.create_task(self._watch())
         try:
             yield
         finally:
+            stopping.set()
+            stopped_at = await stop
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
-            await self._stop(grace_s)
+            await self._stop(max(0.0, stopped_at + grace_s - self._loop.time()))
+
+    async def _hear(self, stopping: asyncio.Event) -> float:
+        """Wait until the service is to stop; when that was, by the loop's clock."""
+        await stopping.wait()
+        self._crew.finish()
+        return self._loop.time()
 
     async def _watch(self) -> None:
         while True:
@@ -96,7 +107,7 @@ class JobWork:
             await self._in_engine(self._engine.launch)
         await self._take_over()
         for due in await self._progress.due(_AGAIN_S):
-            await self._in_engine(lambda due=due: self._engine.enqueue(due.chunks, due.key_id, due.priority))
+            await self._in_engine(partial(self._engine.enqueue, due.chunks, due.key_id, due.priority))
         if self._crew.job_ids:
             self._crew.leave(await self._progress.ended_among(self._crew.job_ids))
         if now >= self._sweep_at:

@@ -6,7 +6,7 @@ cache > an equal request in flight > breaker > queue > breaker > the chat model
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AbstractContextManager, AsyncExitStack, aclosing
 from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -129,7 +129,7 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
                 self.breaker.check()
                 queued = await stack.enter_async_context(self.admission.slot(flight))
                 await stack.enter_async_context(self.breaker.guard())
-            timer = stack.enter_context(timed_call(self.meter, self.backend, flight.call.terms))
+            timer = stack.enter_context(self._timed(flight, queued))
             spent: list[Usage] = []
             try:
                 return await self.model.score_continuations(flight.call.messages, continuations, spent.append)
@@ -138,7 +138,8 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
                 ledger, pair = flight.call.ledger, (self.backend, self._model_name)
                 ledger.asked = pair
                 if spent:
-                    ledger.add_scores(sum(spent, Usage()), timer.seconds(), queued=queued, pair=pair)
+                    timer.usage = sum(spent, Usage())
+                    ledger.add_scores(timer.usage, timer.seconds(), queued=queued, pair=pair)
 
     async def aclose(self) -> None:
         """Cancel the generations that run."""
@@ -175,29 +176,34 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
         """The model's own answer, tried again where that may help and nothing was given out."""
         async with AsyncExitStack() as open_call:
 
-            async def opened() -> tuple[AIMessageChunk, Chunks]:
+            async def opened() -> tuple[AIMessageChunk, Chunks, CallTimer]:
                 return await self._opened(flight, open_call)
 
-            first, rest = await flight.tries.run(opened)
+            first, rest, timer = await flight.tries.run(opened)
             yield first
             async for chunk in rest:
+                timer.heard(chunk)
                 yield chunk
             flight.through = time.perf_counter()
 
-    async def _opened(self, flight: Flight, open_call: AsyncExitStack) -> tuple[AIMessageChunk, Chunks]:
-        """The first chunk of an answer, and the rest, which holds the slot until `open_call` is closed."""
+    async def _opened(self, flight: Flight, open_call: AsyncExitStack) -> tuple[AIMessageChunk, Chunks, CallTimer]:
+        """The first chunk of an answer, the rest, which holds the slot until `open_call` is closed, and its clock."""
         async with AsyncExitStack() as stack:
             with flight.tries.last():
                 self.breaker.check()
                 await self._refuse_too_long(flight)
-                flight.queued += await stack.enter_async_context(self.admission.slot(flight))
+                queued = await stack.enter_async_context(self.admission.slot(flight))
+                flight.queued += queued
                 begin = await stack.enter_async_context(self.breaker.guard())
-            timer = stack.enter_context(timed_call(self.meter, self.backend, flight.call.terms))
+            timer = stack.enter_context(self._timed(flight, queued))
             flight.asked = time.perf_counter()
             rest = await stack.enter_async_context(aclosing(self._asked(flight)))
             first = await self._first(flight, rest, timer, begin)
             open_call.push_async_exit(stack.pop_all().__aexit__)
-            return first, rest
+            return first, rest, timer
+
+    def _timed(self, flight: Flight, queued: float) -> AbstractContextManager[CallTimer]:
+        return timed_call(self.meter, self.backend, flight.call.terms, model=self._model_name, queued_s=queued)
 
     def _asked(self, flight: Flight) -> AsyncGenerator[AIMessageChunk, None]:
         messages, keywords = flight.call.messages, flight.call.keywords
@@ -217,6 +223,7 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
         begin()
         flight.begun = True
         timer.first_token()
+        timer.heard(first)
         return first
 
     async def _refuse_too_long(self, flight: Flight) -> None:

@@ -7,7 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from langchain_core.messages import AIMessageChunk
+
 from chains.errors import CopydeskError
+from chains.ledger import usage_of
 from chains.result import CacheState, Usage
 from chains.terms import Priority, Terms
 
@@ -20,7 +23,9 @@ class CallReport:
 
     `code` is `ok`, the code of the error, `cancelled` where nobody waited for the answer any more, or `internal`.
     `seconds` is how long the slot was held, `first_token_s` until the first token of a streamed answer; None where
-    the answer came whole or not at all.
+    the answer came whole or not at all. `queued_s` is how long it had waited for the slot. `model` is the name that
+    the configuration has, `answered_by` the one that the server gave. `usage` and `finish_reason` are what the server
+    reported, None where it did not.
     """
 
     backend: str
@@ -29,6 +34,11 @@ class CallReport:
     code: str
     seconds: float
     first_token_s: float | None
+    queued_s: float = 0.0
+    model: str = ""
+    answered_by: str | None = None
+    usage: Usage | None = None
+    finish_reason: str | None = None
 
 
 class Meter(Protocol):
@@ -106,30 +116,49 @@ SILENT: Meter = _Silent()
 
 
 class CallTimer:
-    """The clock of a call that runs."""
+    """The clock of a call that runs, and what the server said of it. `usage` is None until it says that."""
 
-    def __init__(self) -> None:
+    def __init__(self, queued_s: float = 0.0) -> None:
         self._start = time.perf_counter()
+        self.queued_s = queued_s
         self.first_token_s: float | None = None
+        self.usage: Usage | None = None
+        self.answered_by: str | None = None
+        self.finish_reason: str | None = None
 
     def first_token(self) -> None:
         self.first_token_s = self.seconds()
+
+    def heard(self, chunk: AIMessageChunk) -> None:
+        """Keep what a chunk reports: the last ones say what the answer cost and why it ended."""
+        if chunk.usage_metadata is not None:
+            self.usage = usage_of(chunk)
+        if metadata := chunk.response_metadata:
+            self.answered_by = metadata.get("model_name", self.answered_by)
+            self.finish_reason = metadata.get("finish_reason", self.finish_reason)
 
     def seconds(self) -> float:
         return time.perf_counter() - self._start
 
 
 @contextmanager
-def timed_call(meter: Meter, backend: str, terms: Terms) -> Iterator[CallTimer]:
+def timed_call(
+    meter: Meter, backend: str, terms: Terms, *, model: str = "", queued_s: float = 0.0
+) -> Iterator[CallTimer]:
     """Tell the meter of the call that is made inside, however it ends."""
-    timer, code = CallTimer(), "ok"
+    timer, code = CallTimer(queued_s), "ok"
     try:
         yield timer
     except BaseException as error:
         code = code_of(error)
         raise
     finally:
-        meter.called(CallReport(backend, terms.task, terms.priority, code, timer.seconds(), timer.first_token_s))
+        meter.called(
+            CallReport(
+                *(backend, terms.task, terms.priority, code, timer.seconds(), timer.first_token_s, timer.queued_s),
+                *(model, timer.answered_by, timer.usage, timer.finish_reason),
+            )
+        )
 
 
 def code_of(error: BaseException) -> str:

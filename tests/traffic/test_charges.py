@@ -121,9 +121,9 @@ def test_a_failure_on_the_way_costs_what_came_before_it() -> None:
 def test_what_is_entered_after_the_end_of_a_request_is_told_apart() -> None:
     told = []
     ledger = Ledger()
-    ledger.add(whole_message([AIMessageChunk("a"), AIMessageChunk("b")]), 1.0, backend="b")
+    ledger.add(whole_message([AIMessageChunk(content="a"), AIMessageChunk(content="b")]), 1.0, backend="b")
     ledger.close(lambda pair, usage, seconds: told.append((pair, usage, seconds)))
-    ledger.add(whole_message([AIMessageChunk("c")]), 2.0, backend="b")
+    ledger.add(whole_message([AIMessageChunk(content="c")]), 2.0, backend="b")
     ledger.add_scores(Usage(5, 0, 0, 1), 3.0, queued=0.0, pair=("b", "m"))
     assert ledger.usage == Usage(0, 0, 2, 1, 1)
     assert told == [(("b", ""), Usage(0, 0, 1, 1, 1), 2.0), (("b", "m"), Usage(5, 0, 0, 1), 3.0)]
@@ -203,7 +203,7 @@ def test_an_answer_beyond_its_bounds_costs_what_was_reported() -> None:
 
     async def work() -> list[AIMessageChunk]:
         async def chunks() -> Any:
-            yield AIMessageChunk("x" * (1 << 20), usage_metadata=usage)
+            yield AIMessageChunk(content="x" * (1 << 20), usage_metadata=usage)
 
         given = watched(chunks(), Timeouts(1, 1, 1, 1), Bounds(10), "gpu")
         found = [await anext(given)]
@@ -233,7 +233,7 @@ def test_an_answer_beyond_its_bounds_costs_what_was_reported() -> None:
     ],
 )
 def test_what_counts_where_an_answer_broke_off(metadata: dict[str, Any], expected: Usage) -> None:
-    chunks = [AIMessageChunk("one "), AIMessageChunk("two", response_metadata=metadata)]
+    chunks = [AIMessageChunk(content="one "), AIMessageChunk(content="two", response_metadata=metadata)]
     assert usage_of(whole_message(chunks)) == expected
 
 

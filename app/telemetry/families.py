@@ -1,0 +1,119 @@
+"""All metrics, with their labels and buckets. docs/telemetry.md lists them, and a test compares the two."""
+
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+__all__ = ["ServiceFamilies", "TrafficFamilies"]
+
+_WAITS = (0.001, 0.005, 0.02, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+_ANSWERS = (0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160)
+_REQUESTS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160)
+
+# How a gauge of several workers is one: their sum, the largest, the smallest, or what was said last.
+_How = Literal["livesum", "livemax", "livemin", "livemostrecent"]
+
+
+class _Families:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def _gauge(self, name: str, about: str, *labels: str, how: _How = "livesum") -> Gauge:
+        return Gauge(name, about, labels, registry=self._registry, multiprocess_mode=how)
+
+    def _counter(self, name: str, about: str, *labels: str) -> Counter:
+        return Counter(name, about, labels, registry=self._registry)
+
+    def _histogram(self, name: str, about: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+        return Histogram(name, about, labels, registry=self._registry, buckets=buckets)
+
+
+class TrafficFamilies(_Families):
+    """What passes to the backends."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__(registry)
+        gauge, counter, histogram = self._gauge, self._counter, self._histogram
+        backend, task = "backend", "task"
+        self.slots = gauge("copydesk_backend_slots", "Requests that may run at once.", backend)
+        self.in_use = gauge("copydesk_backend_slots_in_use", "Requests that run.", backend)
+        self.queued = gauge("copydesk_backend_queue_length", "Requests that wait for a slot.", backend)
+        self.breaker = gauge(
+            "copydesk_backend_breaker_open", "1 while calls are refused or probed.", backend, how="livemax"
+        )
+        self.usable = gauge(
+            "copydesk_backend_usable", "1 while the server answers and its model is loaded.", backend, how="livemin"
+        )
+        self.waited = histogram("copydesk_backend_queue_wait_seconds", "The wait for a slot.", _WAITS, backend)
+        self.seconds = histogram(
+            "copydesk_backend_call_seconds", "How long a call held its slot.", _ANSWERS, backend, task
+        )
+        self.first = histogram(
+            "copydesk_backend_first_token_seconds", "From the slot to the first token.", _ANSWERS, backend, task
+        )
+        self.refused = counter("copydesk_backend_refusals", "Requests that were refused here.", backend, "reason")
+        self.calls = counter(
+            "copydesk_backend_calls", "Calls that ended, by outcome.", backend, task, "priority", "code"
+        )
+        self.retried = counter("copydesk_backend_retries", "Failed calls that were tried again.", backend, "code")
+        self.fell_back = counter(
+            "copydesk_backend_fallbacks", "Requests that another backend took.", backend, task, "code"
+        )
+        self.answers = counter("copydesk_answers", "Answers, by whence they came.", backend, task, "cache")
+        self.tokens = counter(
+            "copydesk_tokens", "Tokens of answers, as the servers counted them.", backend, task, "kind"
+        )
+
+
+class ServiceFamilies(_Families):
+    """What callers see, and what the service does for them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__(registry)
+        gauge, counter = self._gauge, self._counter
+        self._requests()
+        self._tasks()
+        self._prompts()
+        self.ready = gauge("copydesk_ready", "1 while every task has a usable backend.", how="livemin")
+        self.batch_items = counter("copydesk_batch_items", "Items of batches that ended.", "task", "code")
+        self.job_items = counter("copydesk_job_items", "Items of jobs that ended for good.", "task", "outcome")
+        latest: _How = "livemostrecent"
+        self.jobs_waiting = gauge("copydesk_job_items_waiting", "Items of jobs that wait.", how=latest)
+        self.jobs_running = gauge("copydesk_job_items_running", "Items of jobs that run.", how=latest)
+        self.jobs_oldest = gauge(
+            "copydesk_job_oldest_waiting_seconds", "How long the oldest of them has waited.", how=latest
+        )
+        self.replays = counter("copydesk_idempotent_replays", "Replies that were sent again.", "operation")
+        self.key_refusals = counter("copydesk_key_refusals", "Requests that were refused for their key.", "reason")
+        self.counted_alone = counter(
+            "copydesk_limits_redis_failures", "Calls of Redis that failed: each worker counts limits."
+        )
+
+    def _requests(self) -> None:
+        name, labels = "copydesk_http_request_duration_seconds", ("operation", "status")
+        self.requests = self._counter("copydesk_http_requests", "Requests that ended.", *labels, "code")
+        self.durations = self._histogram(name, "From a request's head to the end of its response.", _REQUESTS, *labels)
+        self.in_flight = self._gauge("copydesk_http_requests_in_flight", "Requests that are being served.")
+        self.streams = self._gauge("copydesk_streams_open", "Streams that are being sent.")
+        self.first_piece = self._histogram(
+            "copydesk_stream_first_piece_seconds", "From the request to the first piece.", _REQUESTS, "operation"
+        )
+
+    def _tasks(self) -> None:
+        labels = ("task", "backend", "version")
+        self.task_requests = self._counter("copydesk_task_requests", "Tasks that ended.", *labels, "code")
+        self.task_seconds = self._histogram("copydesk_task_seconds", "How long they took in all.", _ANSWERS, *labels)
+        self.task_tokens = self._counter(
+            "copydesk_task_tokens", "Tokens, also those of calls that failed or were cancelled.", *labels, "kind"
+        )
+        self.task_calls = self._counter("copydesk_task_model_calls", "Calls of models.", *labels)
+
+    def _prompts(self) -> None:
+        self.reloads = self._counter("copydesk_prompt_reloads", "Edited prompt sets.", "result")
+        self.prompts_refused = self._gauge(
+            "copydesk_prompts_refused", "1 while the edited prompt set is refused.", how="livemax"
+        )
+        self.prompts_loaded = self._gauge(
+            "copydesk_prompts_loaded_timestamp_seconds", "When the prompts were last found good.", how="livemin"
+        )
+        self.prompt_digest = self._gauge("copydesk_prompts_info", "Workers that serve the prompt set.", "digest")

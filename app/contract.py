@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
-from chains.result import Attempt, CacheState, PromptIdentity, TaskResult, Timing
+from chains.result import Attempt, Bill, CacheState, PromptIdentity, TaskResult, Timing, Usage
 from chains.task import ClosedModel, Task, TextInput
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "TaskInfo",
     "TaskList",
     "VersionStatus",
+    "meta_usage",
     "response_model",
     "to_response",
 ]
@@ -267,8 +268,8 @@ def response_model(task: Task[Any, Any]) -> type[BaseModel]:
     return create_model(name, __doc__=task.output.__doc__, __base__=task.output, __module__=__name__, **fields)
 
 
-def _usage(result: TaskResult[Any]) -> MetaUsage:
-    counted, bill = result.usage, result.bill
+def meta_usage(counted: Usage, bill: Bill | None) -> MetaUsage:
+    """What was counted and reckoned, in the units of the contract."""
     usage = MetaUsage(
         input_tokens=counted.input_tokens,
         cached_input_tokens=counted.cached_input_tokens,
@@ -289,7 +290,7 @@ def to_response(task: Task[Any, Any], result: TaskResult[Any], request_id: str) 
         prompt=result.prompt,
         backend=result.backend,
         model=result.model,
-        usage=_usage(result),
+        usage=meta_usage(result.usage, result.bill),
         cache=result.cache,
         timing=result.timing,
         attempts=list(result.attempts) or None,

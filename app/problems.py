@@ -274,7 +274,7 @@ def problem_response(request: Request, error: ProblemError, headers: Mapping[str
 
 
 def retry_after(problem: Problem, error: ProblemError) -> dict[str, str]:
-    """The header of all 429 and 503, and of a 409 that may be tried again."""
+    """The header of what may be tried again later; that of a budget leads to the next month."""
     if problem.status not in (429, 503) and not (problem.status == 409 and problem.retryable):
         return {}
     return {"retry-after": str(max(math.ceil(error.retry_after_s or _RETRY_AFTER_S), 1))}

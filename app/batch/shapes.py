@@ -4,9 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, StrictInt, WrapValidator, create_model
 
-from app.contract import response_model
+from app.contract import MetaUsage, response_model
 from app.problems import Problem
-from chains.result import Usage
 from chains.task import ClosedModel, Task
 
 __all__ = ["BatchCounts", "BatchMeta", "batch_request_model", "batch_response_model"]
@@ -37,7 +36,7 @@ class BatchMeta(BaseModel):
 
     request_id: str = Field(description="That of an item has a colon and the item's index behind it.")
     counts: BatchCounts
-    usage: Usage = Field(description="The sum over all results.")
+    usage: MetaUsage = Field(description="The sum over all results.")
     total_ms: int = Field(description="Milliseconds from the request to its response.")
 
 

@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /**
- * The JDK's default client, which asks for an upgrade to HTTP/2 with every POST. Arguments: address, characters of a
- * text, how many requests one after the other, how many at once. Prints each answer's status, version and body.
+ * The JDK's default client, which asks for an upgrade to HTTP/2 with every POST. Arguments: address, characters of
+ * data, how many requests one after the other, how many at once. Prints each answer's status, version and body.
  */
 public class JdkClient {
     public static void main(String[] arguments) throws Exception {
@@ -28,8 +28,8 @@ public class JdkClient {
     }
 
     private static HttpRequest request(String address, String text) {
-        String body = "{\"bypass_cache\": true, \"text\": \"" + text + "\"}";
-        return HttpRequest.newBuilder(URI.create(address + "/v1/summarize"))
+        String body = "{\"bypass_cache\": true, \"instruction\": \"Write.\", \"data\": {\"text\": \"" + text + "\"}}";
+        return HttpRequest.newBuilder(URI.create(address + "/v1/generate"))
                 .header("Content-Type", "application/json")
                 .POST(HttpRequest.BodyPublishers.ofString(body))
                 .build();

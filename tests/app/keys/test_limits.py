@@ -163,8 +163,8 @@ def spend(url: str, key: PresentedKey, tokens: int, nano_usd: int) -> None:
 @pytest.mark.parametrize(
     ("budget", "words"),
     [
-        pytest.param({"monthly_tokens": 1000}, "1000 of the 1000 tokens", id="tokens"),
-        pytest.param({"monthly_usd": 2.5}, "2.50 of the 2.50 US dollars", id="money"),
+        pytest.param({"monthly_tokens": 1000}, "of the 1000 tokens", id="tokens"),
+        pytest.param({"monthly_usd": 2.5}, "of the 2.50 US dollars", id="money"),
     ],
 )
 def test_the_budget_of_a_month(service: Service, url: str, budget: dict[str, Any], words: str) -> None:

@@ -7,28 +7,40 @@ import asyncio
 import logging
 import re
 import uuid
-from typing import Any
+from collections.abc import Mapping
 
 from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.caller import NOBODY
+from app.edge.bodies import HeldBody
+from app.edge.edge import Edge
 from app.keys import Entrance, Quotas, challenge, demand_of
 from app.problems import ProblemError, problem_of_exception, problem_response, shutting_down
-from app.settings import ServerSettings
 
 __all__ = ["Gate"]
 
 _log = logging.getLogger("copydesk.access")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _WITH_BODY = {"POST", "PUT", "PATCH"}
+_ALWAYS = {"/healthz", "/readyz"}
+"""Answered even where there is no room for more."""
+
+_FOUND = ("route", "endpoint", "path_params")
+"""What the router notes in the scope."""
 
 
 class Gate:
-    def __init__(self, app: ASGIApp, server: ServerSettings, entrance: Entrance, quotas: Quotas) -> None:
+    """`largest` gives operations (`POST /v1/jobs`) a limit of their own, in bytes, for their bodies."""
+
+    def __init__(
+        self, app: ASGIApp, edge: Edge, entrance: Entrance, quotas: Quotas, largest: Mapping[str, int] | None = None
+    ) -> None:
         self._app = app
-        self._server = server
+        self._largest = largest or {}
+        self._edge = edge
+        self._server = edge.settings
         self._entrance = entrance
         self._quotas = quotas
 
@@ -39,6 +51,7 @@ class Gate:
         headers = Headers(scope=scope)
         request_id = _request_id(headers)
         scope["state"] = {**scope.get("state", {}), "request_id": request_id, "caller": NOBODY}
+        body, inner = self._edge.bodies.body(), _as_get(scope)
         status = 0
         told = {"x-request-id": request_id}
 
@@ -51,9 +64,9 @@ class Gate:
 
         try:
             caller = scope["state"]["caller"] = await self._entrance.caller(scope["path"], headers)
-            self._check(scope["method"], headers)
+            self._check(scope, headers)
             async with self._quotas.admitted(caller, demand_of(scope["method"], scope["path"]), told):
-                await self._app(scope, self._bounded(receive, scope["state"]), send_with_id)
+                await self._app(inner, self._bounded(receive, scope, body), send_with_id)
         except asyncio.CancelledError:
             if scope["state"].get("gone"):
                 raise
@@ -68,46 +81,70 @@ class Gate:
             if status:
                 raise
             await problem_response(Request(scope), problem_of_exception(error))(scope, receive, send_with_id)
+        finally:
+            body.let_go()
+            scope.update({name: inner[name] for name in _FOUND if name in inner})
 
-    def _check(self, method: str, headers: Headers) -> None:
-        if method not in _WITH_BODY:
+    def _check(self, scope: Scope, headers: Headers) -> None:
+        refusal: ProblemError | None = scope["state"].get("refusal")
+        if refusal is not None and scope["path"] not in _ALWAYS:
+            raise refusal
+        if scope["method"] not in _WITH_BODY:
             return
-        length = headers.get("content-length", "0")
-        if length.isdecimal() and int(length) > self._server.max_body_bytes:
-            raise self._too_large()
+        length, most = headers.get("content-length", "0"), self._most(scope)
+        if length.isdecimal() and int(length) > most:
+            raise _too_large(most)
+        if length == "0" and "transfer-encoding" not in headers and "content-type" not in headers:
+            return  # where a body is needed, its absence is told
         media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json":
             declared = f"is declared as {media_type!r}" if media_type else "has no Content-Type"
             raise ProblemError("media_type_unsupported", f"The body {declared}. Send it as application/json.")
+        encoding = headers.get("content-encoding", "identity").lower()
+        if encoding != "identity":
+            raise ProblemError(
+                "media_type_unsupported", f"The body is encoded as {encoding[:40]!r}. Send it without Content-Encoding."
+            )
 
-    def _bounded(self, receive: Receive, state: dict[str, Any]) -> Receive:
-        received = 0
+    def _bounded(self, receive: Receive, scope: Scope, body: HeldBody) -> Receive:
+        state, most = scope["state"], self._most(scope)
         complete = False
-        deadline = asyncio.get_running_loop().time() + self._server.body_timeout_s
+        begin = asyncio.get_running_loop().time()
 
         async def bounded() -> Message:
-            nonlocal received, complete
+            nonlocal complete
             if complete:
                 message = await receive()
                 state["gone"] = state.get("gone", False) or message["type"] == "http.disconnect"
                 return message
+            limit = self._server.body_timeout_s + body.size / self._server.body_bytes_per_s
             try:
-                async with asyncio.timeout_at(deadline):
+                async with asyncio.timeout_at(begin + limit):
                     message = await receive()
             except TimeoutError:
-                limit = self._server.body_timeout_s
-                raise ProblemError("body_timeout", f"The body was not complete after {limit:g} s.") from None
-            received += len(message.get("body", b""))
+                raise ProblemError("body_timeout", f"The body was not complete after {limit:.3g} s.") from None
+            body.grow(len(message.get("body", b"")))
             complete = not message.get("more_body", False)
-            if received > self._server.max_body_bytes:
-                raise self._too_large()
+            if body.size > most:
+                raise _too_large(most)
             return message
 
         return bounded
 
-    def _too_large(self) -> ProblemError:
-        limit = self._server.max_body_bytes
-        return ProblemError("body_too_large", f"The body is larger than the {limit} bytes that this service takes.")
+    def _most(self, scope: Scope) -> int:
+        return self._largest.get(f"{scope['method']} {scope['path']}", self._server.max_body_bytes)
+
+
+def _too_large(most: int) -> ProblemError:
+    return ProblemError("body_too_large", f"The body is larger than the {most} bytes that this service takes here.")
+
+
+def _as_get(scope: Scope) -> Scope:
+    """HEAD is answered as GET, and the protocol leaves the body out: load balancers ask so. Ranges, which only pages
+    of the documentation have, are not served."""
+    headers = [header for header in scope["headers"] if header[0] != b"range"]
+    method = "GET" if scope["method"] == "HEAD" else scope["method"]
+    return {**scope, "method": method, "headers": headers}
 
 
 def _request_id(headers: Headers) -> str:

@@ -7,6 +7,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 
 from app.backend_watch import BackendWatch
 from app.contract import BackendState, Health, PromptState, Readiness
+from app.edge.edge import Edge
 from app.error_page import errors_html
 from app.reload import PromptReloader
 from chains.runner import Runner
@@ -14,9 +15,10 @@ from chains.runner import Runner
 __all__ = ["operations_router"]
 
 
-def _readiness(runner: Runner, watch: BackendWatch, reloader: PromptReloader) -> Readiness:
+def _readiness(runner: Runner, watch: BackendWatch, reloader: PromptReloader, edge: Edge) -> Readiness:
+    status = "ready" if watch.serves_all else "unready"
     return Readiness(
-        status="ready" if watch.serves_all else "unready",
+        status="stopping" if edge.stopping.is_set() else status,
         prompts=PromptState(digest=runner.prompts.digest, last_error=reloader.last_places),
         backends=[
             BackendState(
@@ -30,15 +32,16 @@ def _readiness(runner: Runner, watch: BackendWatch, reloader: PromptReloader) ->
     )
 
 
-def operations_router(runner: Runner, watch: BackendWatch, reloader: PromptReloader) -> APIRouter:
+def operations_router(runner: Runner, watch: BackendWatch, reloader: PromptReloader, edge: Edge) -> APIRouter:
     router = APIRouter(tags=["operations"])
 
     @router.get("/healthz", operation_id="health", summary="Whether the process answers")
     async def health() -> Health:
+        """No task, backend or database is asked: see /readyz."""
         return Health(status="ok")
 
     unready: dict[int | str, dict[str, Any]] = {
-        503: {"model": Readiness, "description": "Some task has no usable backend."}
+        503: {"model": Readiness, "description": "Some task has no usable backend, or the service stops."}
     }
 
     @router.get(
@@ -48,7 +51,8 @@ def operations_router(runner: Runner, watch: BackendWatch, reloader: PromptReloa
         responses={200: {"model": Readiness}, **unready},
     )
     async def readiness() -> JSONResponse:
-        state = _readiness(runner, watch, reloader)
+        """Known from a probe in the background: no request to it reaches a model. It needs no key."""
+        state = _readiness(runner, watch, reloader, edge)
         return JSONResponse(state.model_dump(exclude_none=True), 200 if state.status == "ready" else 503)
 
     @router.get("/docs/errors", include_in_schema=False)

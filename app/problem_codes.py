@@ -36,6 +36,13 @@ CODES: Mapping[str, ProblemCode] = {
             "Send 1 to 255 visible ASCII characters, such as a UUID, with or without double quotes around them.",
         ),
         ProblemCode(
+            "bad_http_request",
+            400,
+            "The request is not HTTP",
+            "The request could not be read as HTTP/1.1, or could be read in two ways; the connection was closed.",
+            "Use an HTTP client as it is. `detail` says what could not be read. HTTPS and HTTP/2 are for a proxy.",
+        ),
+        ProblemCode(
             "key_invalid",
             401,
             "The API key is not valid",
@@ -94,6 +101,14 @@ CODES: Mapping[str, ProblemCode] = {
             "Use one that `detail` lists, or name none.",
         ),
         ProblemCode(
+            "job_unknown",
+            404,
+            "There is no such job",
+            "The caller's key has no job with this id: it was deleted, by its caller or at the end of "
+            "`jobs.retention_s`, or it belongs to another key.",
+            "GET /v1/jobs lists the jobs of a key.",
+        ),
+        ProblemCode(
             "method_not_allowed",
             405,
             "The method is not allowed here",
@@ -106,6 +121,14 @@ CODES: Mapping[str, ProblemCode] = {
             "The body came too slowly",
             "The request body was not complete in time.",
             "Send the whole body at once.",
+            retryable=True,
+        ),
+        ProblemCode(
+            "headers_timeout",
+            408,
+            "The request's headers took too long",
+            "The headers were not complete within the time that the service waits for them.",
+            "Send the request again, over a faster connection.",
             retryable=True,
         ),
         ProblemCode(
@@ -136,6 +159,21 @@ CODES: Mapping[str, ProblemCode] = {
             "The request is invalid",
             "The body is JSON, but not what the operation takes. `errors` lists every wrong place by JSON pointer.",
             "Correct the places that `errors` names.",
+        ),
+        ProblemCode(
+            "idempotency_key_reused",
+            422,
+            "The Idempotency-Key belongs to another request",
+            "The same `Idempotency-Key` was sent to the same operation before, with another body.",
+            "Send a new key with each new request, and the same body with each retry.",
+        ),
+        ProblemCode(
+            "response_too_large",
+            422,
+            "The batch's response would be too large",
+            "The results of a batch together are larger than `batch.max_response_bytes` allows, so that this item's is "
+            "left out. Texts of documents make them so, where `include_document_text` asks for these.",
+            "Send the item in another batch, or without `include_document_text`.",
         ),
         ProblemCode(
             "context_exceeded",
@@ -230,6 +268,13 @@ CODES: Mapping[str, ProblemCode] = {
             retryable=True,
         ),
         ProblemCode(
+            "headers_too_large",
+            431,
+            "The headers are too large",
+            "The request line and its headers are larger than the service takes.",
+            "Send fewer or shorter headers, or a shorter path. `detail` says what is allowed.",
+        ),
+        ProblemCode(
             "internal",
             500,
             "Something went wrong inside the service",
@@ -319,6 +364,14 @@ CODES: Mapping[str, ProblemCode] = {
             503,
             "The service's database does not answer",
             "The request needs the service's database, which could not be reached or was locked. Nothing was begun.",
+            "Send the request again after `Retry-After` seconds.",
+            retryable=True,
+        ),
+        ProblemCode(
+            "overloaded",
+            503,
+            "The service is full",
+            "As many connections are open, or as many request bodies are held, as the service has room for.",
             "Send the request again after `Retry-After` seconds.",
             retryable=True,
         ),

@@ -3,13 +3,16 @@
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.types import Scope
 
 from app.problem_codes import CODES
 from chains import errors
@@ -19,12 +22,16 @@ __all__ = [
     "MEDIA_TYPE",
     "PROBLEM_OF",
     "REFUSALS",
+    "ParameterError",
     "Problem",
     "ProblemError",
+    "instance_of",
     "note_failure",
     "problem_for",
+    "problem_of",
     "problem_of_exception",
     "problem_response",
+    "retry_after",
     "shutting_down",
 ]
 
@@ -87,27 +94,46 @@ _PLAIN_WORDS = {
 """Said for callers who have never heard of pydantic, by its error types and from their context."""
 
 _STATUS_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large", 415: "media_type_unsupported"}
+_PARAMETERS = {"query", "path", "header", "cookie"}
 _RETRY_AFTER_S = 1
+_LONGEST_INSTANCE = 1000
 
 
 class ProblemField(BaseModel):
-    pointer: str = Field(description="RFC 6901 JSON pointer to the wrong place in the request body.")
-    code: str
-    message: str
+    """One wrong place in a request."""
+
+    pointer: str = Field(
+        description="RFC 6901 JSON pointer to the wrong place in the request body; empty for the body itself, "
+        "or where a parameter is wrong."
+    )
+    parameter: str | None = Field(
+        default=None, description="The query parameter, part of the path or header that is wrong, if it isn't the body."
+    )
+    code: str = Field(description="The stable name of what is wrong there.")
+    message: str = Field(description="What is wrong there, and what to do.")
 
 
 class Problem(BaseModel):
     """An error as a caller sees it."""
 
     type: str = Field(description="Where the error is explained, relative to the service's address.")
-    title: str
-    status: int
+    title: str = Field(description="The error in a few words; the same for each code.")
+    status: int = Field(
+        description="The HTTP status; in a stream, in a batch and in a job, the one that it would have had alone."
+    )
     detail: str = Field(description="What was wrong this time, and what to do.")
     instance: str = Field(description="The path that was called.")
     code: str = Field(description="The stable name of the error: one of a closed list.")
-    request_id: str
+    request_id: str = Field(description="The name of the request, as the header X-Request-Id has it.")
     retryable: bool = Field(description="Whether the same request may succeed when it is sent again later.")
-    errors: list[ProblemField] = []
+    errors: list[ProblemField] = Field(default=[], description="The wrong places, where there are some.")
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterError(errors.FieldError):
+    """One wrong parameter of a request: its pointer is empty."""
+
+    parameter: str
 
 
 _PROBLEM = {"model": Problem, "content": {MEDIA_TYPE: {}}}
@@ -157,9 +183,9 @@ def _validation_problem(error: RequestValidationError) -> ProblemError:
     if broken is not None:
         reason = broken.get("ctx", {}).get("error", broken["msg"])
         return ProblemError("invalid_json", f"The body is not valid JSON: {reason} (at character {broken['loc'][-1]}).")
-    fields = [errors.FieldError(_pointer(item["loc"]), item["type"], _plain(item)) for item in details]
+    fields = [_field(item) for item in details]
     count = len(fields)
-    where = ", ".join(field.pointer or "the body itself" for field in fields[:5]) + (", ..." if count > 5 else "")
+    where = ", ".join(_place(field) for field in fields[:5]) + (", ..." if count > 5 else "")
     places = "One place is" if count == 1 else f"{count} places are"
     return ProblemError("invalid_request", f"{places} wrong in the request: {where}. See errors.", fields)
 
@@ -169,9 +195,22 @@ def _plain(item: Mapping[str, Any]) -> str:
     return words.format(**item.get("ctx", {})) if words else str(item["msg"])
 
 
+def _field(item: Mapping[str, Any]) -> errors.FieldError:
+    location = item["loc"]
+    if location and location[0] in _PARAMETERS:
+        return ParameterError("", item["type"], _plain(item), str(location[-1]))
+    return errors.FieldError(_pointer(location), item["type"], _plain(item))
+
+
+def _place(field: errors.FieldError) -> str:
+    if isinstance(field, ParameterError):
+        return f"the parameter {field.parameter}"
+    return field.pointer or "the body itself"
+
+
 def _pointer(location: Sequence[str | int]) -> str:
     """pydantic's location, without FastAPI's leading `body`, as a JSON pointer."""
-    parts = location[1:] if location and location[0] in {"body", "query", "path", "header"} else location
+    parts = location[1:] if location and location[0] == "body" else location
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
@@ -184,20 +223,38 @@ def shutting_down() -> ProblemError:
 
 def problem_for(request: Request, error: Exception) -> Problem:
     """The body for an error; its request id is the one that the request's scope carries."""
+    state = request.scope["state"]
+    problem = problem_of(error, state["request_id"], instance_of(request.scope))
+    state["record"].code = problem.code
+    return problem
+
+
+def problem_of(error: Exception, request_id: str, instance: str) -> Problem:
+    """The body for an error, wherever it came from."""
     found = problem_of_exception(error)
     entry = CODES[found.code]
-    request.scope["state"]["record"].code = entry.code
     return Problem(
         type=f"/docs/errors#{entry.code}",
         title=entry.title,
         status=entry.status,
         detail=found.detail,
-        instance=request.url.path,
+        instance=instance,
         code=entry.code,
-        request_id=request.scope["state"]["request_id"],
+        request_id=request_id,
         retryable=entry.retryable,
-        errors=[ProblemField(pointer=f.pointer, code=f.code, message=f.message) for f in found.fields],
+        errors=[_problem_field(field) for field in found.fields],
     )
+
+
+def _problem_field(field: errors.FieldError) -> ProblemField:
+    parameter = field.parameter if isinstance(field, ParameterError) else None
+    return ProblemField(pointer=field.pointer, parameter=parameter, code=field.code, message=field.message)
+
+
+def instance_of(scope: Scope) -> str:
+    """The path as it was sent, percent-encoded. Not request.url, which a wrong Host header breaks."""
+    raw: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
+    return raw[:_LONGEST_INSTANCE].decode("ascii")
 
 
 def note_failure(request_id: str, error: Exception, code: str) -> None:
@@ -212,8 +269,12 @@ def note_failure(request_id: str, error: Exception, code: str) -> None:
 def problem_response(request: Request, error: ProblemError, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """The response for an error."""
     problem = problem_for(request, error)
-    extra = {}
-    if problem.retryable and problem.status in (409, 429, 503):
-        extra["retry-after"] = str(max(math.ceil(error.retry_after_s or _RETRY_AFTER_S), 1))
     content = problem.model_dump(mode="json", exclude_defaults=True)
-    return JSONResponse(content, problem.status, {**extra, **(headers or {})}, MEDIA_TYPE)
+    return JSONResponse(content, problem.status, {**retry_after(problem, error), **(headers or {})}, MEDIA_TYPE)
+
+
+def retry_after(problem: Problem, error: ProblemError) -> dict[str, str]:
+    """The header of what may be tried again later; that of a budget leads to the next month."""
+    if problem.status not in (429, 503) and not (problem.status == 409 and problem.retryable):
+        return {}
+    return {"retry-after": str(max(math.ceil(error.retry_after_s or _RETRY_AFTER_S), 1))}

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from chains.backends.addresses import checked_base_url
 from chains.parsing.wire import LARGEST_DOCUMENT_BYTES
 
 __all__ = [
@@ -40,8 +42,27 @@ class ServerSettings(_Section):
     max_body_bytes: int = Field(
         default=16 << 20, ge=1024, description="The largest request body; one with a document has 4/3 of its bytes."
     )
+    max_header_bytes: int = Field(default=32_768, ge=1024, description="The largest request line with its headers.")
+    max_connections: int = Field(
+        default=1000, ge=8, le=100_000, description="Connections that are kept open, in each worker."
+    )
+    max_inflight_body_bytes: int = Field(
+        default=256 << 20, ge=1024, description="Request bodies that are held at once, in each worker."
+    )
+    header_timeout_s: float = Field(default=10, gt=0, description="Time for a caller to send the headers of a request.")
     body_timeout_s: float = Field(default=30, gt=0, description="Time for a caller to send a whole request body.")
+    body_bytes_per_s: int = Field(
+        default=65_536,
+        ge=1,
+        description="What a slow line must carry: every so many bytes of a body give a second more.",
+    )
+    write_timeout_s: float = Field(default=30, gt=0, description="How long a caller may take nothing of its response.")
+    keep_alive_s: float = Field(default=75, gt=0, description="How long an idle connection is kept.")
     shutdown_grace_s: int = Field(default=30, ge=0, description="Time for requests in flight when the service stops.")
+    reuse_port: bool = Field(
+        default=False,
+        description="Whether a second service with this setting may share the port, for a while.",
+    )
 
 
 class PromptSettings(_Section):
@@ -98,6 +119,7 @@ class LimitSettings(_Section):
         default=None, description="redis://HOST:PORT/DB: limits that all workers of all hosts share."
     )
     redis_password_env: str | None = Field(default=None, description="Environment variable with Redis' password.")
+    redis_password_file: Path | None = Field(default=None, description="File with Redis' password.")
 
 
 class BatchSettings(_Section):
@@ -105,6 +127,7 @@ class BatchSettings(_Section):
 
     max_items: int = Field(default=100, ge=1, le=1000, description="The most items of one batch.")
     parallel: int = Field(default=8, ge=1, le=256, description="Items of one batch that run at once.")
+    max_response_bytes: int = Field(default=64 << 20, ge=1024, description="The largest response to a batch.")
 
 
 class StreamSettings(_Section):
@@ -188,8 +211,16 @@ class LoggingSettings(_Section):
     texts: bool = Field(default=False, description="Whether texts of callers and answers are logged. For debugging.")
 
 
+def _collector(address: str) -> str:
+    if "@" in urlsplit(address).netloc:
+        raise ValueError("must hold no user and no password; set OTEL_EXPORTER_OTLP_HEADERS in the environment")
+    return checked_base_url(address)
+
+
 class TelemetrySettings(_Section):
     """Traces for OpenTelemetry; needs the extra `telemetry`."""
 
-    otlp_endpoint: str | None = Field(default=None, description="Where traces are sent by OTLP over HTTP.")
+    otlp_endpoint: Annotated[str, AfterValidator(_collector)] | None = Field(
+        default=None, description="Where traces are sent by OTLP over HTTP: http://HOST:4318."
+    )
     sample_ratio: float = Field(default=1, ge=0, le=1, description="The share of requests that are traced.")

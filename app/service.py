@@ -14,15 +14,18 @@ from starlette.responses import Response
 
 from app.backend_watch import BackendWatch
 from app.backends import backend_router
+from app.batch import batch_router
 from app.composition import build_runner
-from app.connection import Severable
+from app.edge.edge import Edge
+from app.framework_errors import framework_problem
 from app.gate import Gate
 from app.idempotency import Idempotency, ReplyStore
+from app.jobs import JobStore, JobWork, job_router
 from app.keys import Security
 from app.metrics import Metrics, metrics_router
 from app.openapi import describe
 from app.operations import operations_router
-from app.problems import ProblemError, note_failure, problem_of_exception, problem_response
+from app.problems import note_failure, problem_of_exception, problem_response
 from app.prompts import prompt_router
 from app.reload import PromptReloader
 from app.settings import Settings
@@ -48,6 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     """
     tracing = build_tracing(settings)
     metrics = Metrics(listeners=[tracing.called])
+    edge = Edge(settings.server, metrics.refused_unread)
     database = Database(settings.database)
     usage = UsageBooks(database, settings)
     security = Security(settings, database, MonthlySums(usage), metrics.counted_alone)
@@ -56,9 +60,12 @@ def create_app(settings: Settings) -> FastAPI:
     reloader = PromptReloader(runner, metrics)
     watch = BackendWatch(runner, settings, metrics)
     replies = ReplyStore(database, settings.idempotency)
+    largest = {"POST /v1/jobs": settings.jobs.max_body_bytes}
+    jobs = JobStore(database, settings.jobs.retention_s)
+    job_work = JobWork(database, runner, security.quotas, settings.jobs, jobs)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         async with AsyncExitStack() as stack:  # what is entered last ends first
             stack.callback(database.close)
             tracing.start()
@@ -68,11 +75,13 @@ def create_app(settings: Settings) -> FastAPI:
             await stack.enter_async_context(security.running())
             await stack.enter_async_context(_running(replies.purge()))
             stack.push_async_callback(runner.aclose)
+            await stack.enter_async_context(_running(edge.run()))
             await watch.look()
             await stack.enter_async_context(_running(watch.run()))
             if settings.prompts.reload:
                 await stack.enter_async_context(_running(reloader.run()))
-            yield
+            await stack.enter_async_context(job_work.running(edge.stopping, settings.server.shutdown_grace_s))
+            yield {"edge": edge}
 
     app = FastAPIOffline(
         title="Copydesk",
@@ -85,14 +94,15 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.include_router(task_router(runner))
     app.include_router(stream_router(runner, metrics, settings.streams))
+    app.include_router(batch_router(runner, settings.batch, security.quotas.check_item))
+    app.include_router(job_router(runner, jobs, job_work, settings.jobs))
     app.include_router(prompt_router(runner, reloader))
     app.include_router(backend_router(runner, watch, settings))
-    app.include_router(operations_router(runner, watch, reloader))
+    app.include_router(operations_router(runner, watch, reloader, edge))
     app.include_router(metrics_router(metrics))
     app.include_router(usage_router(usage))
     app.add_middleware(Idempotency, store=replies, settings=settings.idempotency)
-    app.add_middleware(Gate, server=settings.server, entrance=security.entrance, quotas=security.quotas)
-    app.add_middleware(Severable)
+    app.add_middleware(Gate, edge=edge, entrance=security.entrance, quotas=security.quotas, largest=largest)
     app.add_middleware(Access, metrics=metrics, tracing=tracing, texts=settings.logging.texts)  # around all others
     _handle_errors(app, runner)
     describe(app, backend=next(iter(settings.backends)))
@@ -123,31 +133,4 @@ def _handle_errors(app: FastAPI, runner: Runner) -> None:
 
     @app.exception_handler(HTTPException)
     async def framework(request: Request, error: HTTPException) -> Response:
-        return problem_response(request, _framework_problem(request, error, runner), error.headers)
-
-
-def _framework_problem(request: Request, error: HTTPException, runner: Runner) -> ProblemError:
-    """What Starlette and FastAPI raise themselves, said better."""
-    path, method = request.url.path, request.method
-    if error.status_code == 400:
-        return _unreadable(error.__cause__)
-    if error.status_code == 404 and method == "POST" and path.startswith("/v1/") and path.count("/") == 2:
-        known = ", ".join(runner.tasks)
-        return ProblemError("task_unknown", f"There is no task {path[4:]!r}. The tasks are: {known}.")
-    if error.status_code == 404:
-        return ProblemError("not_found", f"There is no {path}. The operations are listed in /openapi.json.")
-    if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "another method")
-        return ProblemError("method_not_allowed", f"{path} doesn't take {method}. Use {allowed}.")
-    return problem_of_exception(error)
-
-
-def _unreadable(cause: BaseException | None) -> ProblemError:
-    """FastAPI says 400 for whatever went wrong while it read the body; its cause tells what that was."""
-    if isinstance(cause, ProblemError):
-        return cause
-    if isinstance(cause, UnicodeDecodeError):
-        return ProblemError("invalid_json", f"The body is not UTF-8: the byte at {cause.start} begins no character.")
-    if isinstance(cause, RecursionError):
-        return ProblemError("invalid_json", "The body is nested too deeply.")
-    return ProblemError("invalid_json", "The body could not be read as JSON.")
+        return problem_response(request, await framework_problem(request, error, runner.tasks), error.headers)

@@ -221,6 +221,7 @@ def _rules(settings: Settings) -> list[str]:
         if name not in settings.backends
     ]
     workers = settings.server.workers
+    problems += _body_rules(settings)
     problems += [
         f"backends.{name}.concurrency: {backend.concurrency} slots can't be divided among {workers} workers "
         "(server.workers): give it at least one for each, or start fewer workers"
@@ -228,6 +229,17 @@ def _rules(settings: Settings) -> list[str]:
         if backend.concurrency < workers
     ]
     return problems
+
+
+def _body_rules(settings: Settings) -> list[str]:
+    held = settings.server.max_inflight_body_bytes
+    bodies = {"server": settings.server.max_body_bytes, "jobs": settings.jobs.max_body_bytes}
+    return [
+        f"server.max_inflight_body_bytes: {held} is less than {section}.max_body_bytes, {largest}: "
+        "raise the one, or lower the other"
+        for section, largest in bodies.items()
+        if largest > held
+    ]
 
 
 def is_loopback(host: str) -> bool:

@@ -7,29 +7,36 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.settings import Settings, load_settings
+from app.edge.open_files import allow_open_files
+from app.settings import ServerSettings, Settings, load_settings
 from app.starting import with_started_backends
 from app.telemetry.logs import start_logging, warn_of_texts
 from app.telemetry.secrets import secrets_of
 from chains.errors import ConfigurationError, PromptSetError
 from cli.options import ConfigFile
+from cli.workers import Workers
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+    from app.edge.server import EdgeServer
 
 __all__ = ["serve"]
 
 _log = logging.getLogger("copydesk.serve")
 WAIT_S = 5.0
+UNSENT_BYTES = 128 << 10
 
 
 def serve(
@@ -48,7 +55,8 @@ def serve(
     warn_of_texts(settings.logging)
     # Another service's, which this one would write into: prometheus_client obeys it when it is imported.
     os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
-    listener = _bind(settings.server.host, settings.server.port)
+    allow_open_files(settings.server)
+    listener = _bind(settings.server)
     signal.signal(signal.SIGTERM, _leave)
     with ThreadPoolExecutor(1) as pool:
         # Importing LangChain and checking the prompts takes as long as loading the model: do both at once.
@@ -79,35 +87,64 @@ def _check(settings: Settings) -> Path:
 
 
 def _run(settings: Settings, listener: socket.socket) -> None:
-    import uvicorn
-    from uvicorn.supervisors import Multiprocess
-
     from app.telemetry.exposition import FOLDER_VARIABLE
+
+    host, port = listener.getsockname()[:2]
+    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    _log.info("serving on %s (try %s/docs; Ctrl-C stops)", address, address)
+    if settings.server.workers == 1:
+        _serve(settings, listener)
+        return
+    with tempfile.TemporaryDirectory(prefix="copydesk-metrics-") as folder:
+        # Only for the workers, which read it when they begin: this process counts nothing.
+        os.environ[FOLDER_VARIABLE] = folder
+        work = partial(_serve, settings)
+        status = Workers(work, listener, settings.server.workers, settings.server.shutdown_grace_s).run()
+    sys.exit(status)
+
+
+def _serve(settings: Settings, listener: socket.socket, line: Connection | None = None) -> None:
+    """Serve until told to stop: by a signal, or on the line to the parent of several workers."""
+    import uvicorn
+
+    from app.edge.protocol import EdgeProtocol
+    from app.edge.server import EdgeServer
 
     # h11 and not httptools: the JDK's HttpClient asks for an upgrade to HTTP/2 with its first POST, and
     # httptools then drops the body.
     options = uvicorn.Config(
         partial(_application, settings),
         factory=True,
-        http="h11",
+        http=EdgeProtocol,
         ws="none",
-        workers=settings.server.workers,
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=settings.server.shutdown_grace_s,
     )
-    host, port = listener.getsockname()[:2]
-    address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    _log.info("serving on %s (try %s/docs; Ctrl-C stops)", address, address)
-    if settings.server.workers == 1:
-        uvicorn.Server(options).run(sockets=[listener])
-        return
-    with tempfile.TemporaryDirectory(prefix="copydesk-metrics-") as folder:
-        # Only for the workers, which read it when they begin: this process counts nothing.
-        os.environ[FOLDER_VARIABLE] = folder
-        Multiprocess(options, sockets=[listener]).run()
+    server = EdgeServer(options, is_relayed=line is not None)
+    if line is not None:
+        threading.Thread(target=_obey, args=(line, server), daemon=True).start()
+    server.run(sockets=[listener])
+    if server.forced_by:
+        sys.exit(128 + server.forced_by)
+
+
+def _obey(line: Connection, server: "EdgeServer") -> None:
+    """What the parent says. Without it nothing holds the port, the model or the other workers: then this one ends."""
+    while True:
+        try:
+            word = line.recv()
+            if word == "ping":
+                line.send(server.started)
+        except (EOFError, OSError):
+            server.should_exit = True
+            return
+        if word == "now":
+            server.force(signal.SIGTERM)
+        elif word == "stop":
+            server.should_exit = True
 
 
 def _application(settings: Settings) -> "FastAPI":
@@ -135,12 +172,18 @@ def _application(settings: Settings) -> "FastAPI":
     return app
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _bind(server: ServerSettings) -> socket.socket:
     """Take the port before anything slow is done. Raises ConfigurationError where it can't be had."""
+    host, port = server.host, server.port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if server.reuse_port:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if sys.platform == "linux":
+            # Of a response that nobody reads the kernel keeps so much, and not megabytes; connections inherit it.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         listener.bind((host.strip("[]"), port))
     except OSError as error:
         listener.close()

@@ -164,9 +164,15 @@ def metrics_router(metrics: Metrics) -> APIRouter:
         summary="What Prometheus scrapes",
         dependencies=[Depends(needs("metrics"))],
         response_class=Response,
-        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "All workers'."}},
+        responses={
+            200: {
+                "content": {"text/plain": {"schema": {"type": "string"}}},
+                "description": "The metrics of all workers.",
+            }
+        },
     )
     def scrape() -> Response:  # in a thread: the files of several workers take a while to read
+        """Those of all workers together, in Prometheus' text format. It needs the scope `metrics`."""
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     return router

@@ -170,6 +170,14 @@ def test_a_reply_that_is_sent_again_is_counted(client: httpx.Client) -> None:
 
 
 @pytest.mark.e2e
+def test_items_of_jobs_are_counted_when_their_outcome_is_kept(client: httpx.Client) -> None:
+    sample = 'copydesk_job_items_total{outcome="ok",task="generate"}'
+    items = [{"instruction": f"Write {number}."} for number in range(3)]
+    assert client.post("/v1/jobs", json={"task": "generate", "items": items}).status_code == 202
+    assert wait_until(lambda: value(client, sample) == 3, 30)
+
+
+@pytest.mark.e2e
 def test_what_is_no_request_is_counted_too(service: Service, client: httpx.Client) -> None:
     before = value(client, requests("unmatched", "4xx", "bad_http_request"))
     host, _, port = service.url.removeprefix("http://").rpartition(":")

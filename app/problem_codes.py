@@ -101,6 +101,14 @@ CODES: Mapping[str, ProblemCode] = {
             "Use one that `detail` lists, or name none.",
         ),
         ProblemCode(
+            "job_unknown",
+            404,
+            "There is no such job",
+            "The caller's key has no job with this id: it was deleted, by its caller or at the end of "
+            "`jobs.retention_s`, or it belongs to another key.",
+            "GET /v1/jobs lists the jobs of a key.",
+        ),
+        ProblemCode(
             "method_not_allowed",
             405,
             "The method is not allowed here",
@@ -151,6 +159,21 @@ CODES: Mapping[str, ProblemCode] = {
             "The request is invalid",
             "The body is JSON, but not what the operation takes. `errors` lists every wrong place by JSON pointer.",
             "Correct the places that `errors` names.",
+        ),
+        ProblemCode(
+            "idempotency_key_reused",
+            422,
+            "The Idempotency-Key belongs to another request",
+            "The same `Idempotency-Key` was sent to the same operation before, with another body.",
+            "Send a new key with each new request, and the same body with each retry.",
+        ),
+        ProblemCode(
+            "response_too_large",
+            422,
+            "The batch's response would be too large",
+            "The results of a batch together are larger than `batch.max_response_bytes` allows, so that this item's is "
+            "left out. Texts of documents make them so, where `include_document_text` asks for these.",
+            "Send the item in another batch, or without `include_document_text`.",
         ),
         ProblemCode(
             "context_exceeded",

@@ -4,7 +4,6 @@ What uvicorn lacks (0.54): a limit on the time that headers take, on slow reader
 RFC 9457; `Connection: close` while the service stops. It is given to uvicorn as `http=`.
 """
 
-import logging
 import uuid
 from typing import Any
 
@@ -19,10 +18,10 @@ from app.edge.connections import Phase
 from app.edge.edge import Edge
 from app.edge.strict_http import StrictConnection
 from app.problems import MEDIA_TYPE, Problem, ProblemError, problem_of, retry_after, shutting_down
+from app.telemetry.access_line import log_unread
 
 __all__ = ["EdgeProtocol"]
 
-_log = logging.getLogger("copydesk.access")
 _CODE_OF_HINT = {405: "method_not_allowed", 431: "headers_too_large"}
 
 
@@ -149,7 +148,8 @@ class EdgeProtocol(H11Protocol):
             cycle.message_event.set()
         if cycle is None or cycle.response_complete or not cycle.response_started:
             problem = problem_of(error, uuid.uuid4().hex, "")
-            _log.info("- - %d", problem.status, extra={"fields": _fields_of(problem)})
+            log_unread(problem.status, problem.request_id, problem.code)
+            self.edge.refused(problem.status, problem.code)
             self.transport.write(self._answer(problem, error))
             if linger:
                 self._is_over = True
@@ -196,12 +196,6 @@ class EdgeProtocol(H11Protocol):
         if not self._has_room:
             scope["state"]["refusal"] = _no_room()
         await self._serve(scope, receive_at_the_edge, send_at_the_edge)
-
-
-def _fields_of(problem: Problem) -> dict[str, Any]:
-    """For the log line of what never became a request: app/telemetry/access_line.py has the others."""
-    told = {"status": problem.status, "request_id": problem.request_id, "code": problem.code}
-    return {"method": "-", "path": "-", "duration_ms": 0, "operation": "-", **told}
 
 
 def _no_room() -> ProblemError:

@@ -39,10 +39,11 @@ class Told:
 @contextmanager
 def flooding(told: Told, events: int, *, severable: bool = True) -> Iterator[int]:
     """The port of a server with one stream of so many events, on connections whose buffers are small."""
+    edge = Edge(ServerSettings())  # whose own limits are far longer
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Edge]]:
-        yield {"edge": Edge(ServerSettings())}
+        yield {"edge": edge}
 
     app = FastAPI(lifespan=lifespan)
 

@@ -16,7 +16,6 @@ from app.backend_watch import BackendWatch
 from app.backends import backend_router
 from app.batch import batch_router
 from app.composition import build_runner
-from app.connection import Severable
 from app.edge.edge import Edge
 from app.framework_errors import framework_problem
 from app.gate import Gate
@@ -51,7 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
     """
     tracing = build_tracing(settings)
     metrics = Metrics(listeners=[tracing.called])
-    edge = Edge(settings.server)
+    edge = Edge(settings.server, metrics.refused_unread)
     database = Database(settings.database)
     usage = UsageBooks(database, settings)
     security = Security(settings, database, MonthlySums(usage), metrics.counted_alone)
@@ -98,7 +97,6 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(usage_router(usage))
     app.add_middleware(Idempotency, store=replies, settings=settings.idempotency)
     app.add_middleware(Gate, edge=edge, entrance=security.entrance, quotas=security.quotas)
-    app.add_middleware(Severable)
     app.add_middleware(Access, metrics=metrics, tracing=tracing, texts=settings.logging.texts)  # around all others
     _handle_errors(app, runner)
     describe(app, backend=next(iter(settings.backends)))

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app.batch.shapes import batch_request_model, batch_response_model
 from app.batch.work import Batch, CheckItem
 from app.caller import caller_of, check_request
-from app.problems import REFUSALS
+from app.problems import REFUSALS, instance_of
 from app.sections import BatchSettings
 from app.strict_json import StrictJsonRoute
 from app.tasks import CLIENT_GONE, operation_id, unless_gone
@@ -29,6 +29,8 @@ def batch_router(runner: Runner, settings: BatchSettings, check_item: CheckItem)
             methods=["POST"],
             operation_id=f"{operation_id(task.name)}Batch",
             summary=f"{task.summary}: many at once",
+            description="The items are answered side by side, each as if it were sent alone; a wrong or failed one is "
+            f"a problem in its place. The status is 200 also where every item has failed. {task.promise}",
             response_class=Response,
             responses={
                 200: {
@@ -48,12 +50,11 @@ def _operation(
     async def operation(request: Request, body: Any) -> Response:
         state, caller = request.scope["state"], caller_of(request)
         check_request(caller, task.name, task.input.model_construct())  # whether it may have the task at all
-        names = {"caller": caller, "request_id": state["request_id"], "path": request.url.path}
+        names = {"caller": caller, "request_id": state["request_id"], "path": instance_of(request.scope)}
         batch = Batch(runner, task, settings, check_item, **names)
         answer = await unless_gone(request, batch.answer(body.items, body.deadline_ms))
         if answer is None:
             return Response(status_code=CLIENT_GONE)
-        state["failed_items"] = batch.failed
         return Response(answer, media_type="application/json")
 
     # FastAPI reads the body's type from here; the closure's own annotation cannot name it.

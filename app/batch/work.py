@@ -11,12 +11,13 @@ from pydantic import ValidationError
 from app.batch.shapes import BatchCounts, BatchMeta
 from app.batch.turns import Turns
 from app.caller import Caller, check_request
-from app.contract import to_response
+from app.contract import meta_usage, to_response
 from app.problems import ProblemError, note_failure, problem_of, problem_of_exception
 from app.sections import BatchSettings
+from app.telemetry.request_record import OK, note_item
 from chains.errors import FieldError
 from chains.parallel import in_parallel
-from chains.result import TaskResult, Usage
+from chains.result import Bill, TaskResult, Usage
 from chains.runner import Runner
 from chains.task import Task, TaskInput
 
@@ -50,6 +51,7 @@ class Batch:
         self._path = path
         self._total = self._succeeded = self._bytes = 0
         self._usage = Usage()
+        self._bill: Bill | None = None
 
     async def answer(self, items: Sequence[Any], deadline_ms: int | None) -> bytes:
         """The whole response. Cancelled, it cancels what is left of the items."""
@@ -64,7 +66,7 @@ class Batch:
         meta = BatchMeta(
             request_id=self._request_id,
             counts=BatchCounts(total=self._total, succeeded=self._succeeded, failed=self.failed),
-            usage=self._usage,
+            usage=meta_usage(self._usage, self._bill),
             total_ms=round((time.monotonic() - start) * 1000),
         )
         return b'{"results":[%s],"meta":%s}' % (b",".join(results), meta.model_dump_json(exclude_none=True).encode())
@@ -98,8 +100,10 @@ class Batch:
             self._make_room(len(response))
         except Exception as error:
             return b'{"index":%d,"problem":%s}' % (index, self._problem(index, error, request_id))
+        note_item(self._task.name, OK)
         self._succeeded += 1
         self._usage += result.usage
+        self._bill = _sum(self._bill, result.bill)
         return b'{"index":%d,"result":%s}' % (index, response)
 
     async def _run(self, request: TaskInput, request_id: str) -> TaskResult[Any]:
@@ -129,5 +133,20 @@ class Batch:
         found = problem_of_exception(error)
         if not isinstance(error, RequestValidationError):  # whose pointers begin at the batch already
             found.fields = tuple(FieldError(f"/items/{index}{f.pointer}", f.code, f.message) for f in found.fields)
+        note_item(self._task.name, found.code)
         note_failure(request_id, error, found.code)
         return problem_of(found, request_id, self._path).model_dump_json(exclude_defaults=True).encode()
+
+
+def _sum(one: Bill | None, other: Bill | None) -> Bill | None:
+    """Both together. What has no price adds nothing to the cost; methods that differ are all named."""
+    if one is None or other is None:
+        return one or other
+    costs = [cost for cost in (one.cost_nano_usd, other.cost_nano_usd) if cost is not None]
+    methods = dict.fromkeys([*one.method.split(", "), *other.method.split(", ")])
+    return Bill(
+        cost_nano_usd=sum(costs) if costs else None,
+        energy_uwh=one.energy_uwh + other.energy_uwh,
+        water_ul=one.water_ul + other.water_ul,
+        method=", ".join(methods),
+    )

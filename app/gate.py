@@ -7,7 +7,7 @@ import asyncio
 import logging
 import re
 import uuid
-from typing import Any
+from collections.abc import Mapping
 
 from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
@@ -32,8 +32,13 @@ _FOUND = ("route", "endpoint", "path_params")
 
 
 class Gate:
-    def __init__(self, app: ASGIApp, edge: Edge, entrance: Entrance, quotas: Quotas) -> None:
+    """`largest` gives operations (`POST /v1/jobs`) a limit of their own, in bytes, for their bodies."""
+
+    def __init__(
+        self, app: ASGIApp, edge: Edge, entrance: Entrance, quotas: Quotas, largest: Mapping[str, int] | None = None
+    ) -> None:
         self._app = app
+        self._largest = largest or {}
         self._edge = edge
         self._server = edge.settings
         self._entrance = entrance
@@ -61,7 +66,7 @@ class Gate:
             caller = scope["state"]["caller"] = await self._entrance.caller(scope["path"], headers)
             self._check(scope, headers)
             async with self._quotas.admitted(caller, demand_of(scope["method"], scope["path"]), told):
-                await self._app(inner, self._bounded(receive, scope["state"], body), send_with_id)
+                await self._app(inner, self._bounded(receive, scope, body), send_with_id)
         except asyncio.CancelledError:
             if scope["state"].get("gone"):
                 raise
@@ -86,9 +91,11 @@ class Gate:
             raise refusal
         if scope["method"] not in _WITH_BODY:
             return
-        length = headers.get("content-length", "0")
-        if length.isdecimal() and int(length) > self._server.max_body_bytes:
-            raise self._too_large()
+        length, most = headers.get("content-length", "0"), self._most(scope)
+        if length.isdecimal() and int(length) > most:
+            raise _too_large(most)
+        if length == "0" and "transfer-encoding" not in headers and "content-type" not in headers:
+            return  # where a body is needed, its absence is told
         media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json":
             declared = f"is declared as {media_type!r}" if media_type else "has no Content-Type"
@@ -99,7 +106,8 @@ class Gate:
                 "media_type_unsupported", f"The body is encoded as {encoding[:40]!r}. Send it without Content-Encoding."
             )
 
-    def _bounded(self, receive: Receive, state: dict[str, Any], body: HeldBody) -> Receive:
+    def _bounded(self, receive: Receive, scope: Scope, body: HeldBody) -> Receive:
+        state, most = scope["state"], self._most(scope)
         complete = False
         begin = asyncio.get_running_loop().time()
 
@@ -117,15 +125,18 @@ class Gate:
                 raise ProblemError("body_timeout", f"The body was not complete after {limit:.3g} s.") from None
             body.grow(len(message.get("body", b"")))
             complete = not message.get("more_body", False)
-            if body.size > self._server.max_body_bytes:
-                raise self._too_large()
+            if body.size > most:
+                raise _too_large(most)
             return message
 
         return bounded
 
-    def _too_large(self) -> ProblemError:
-        limit = self._server.max_body_bytes
-        return ProblemError("body_too_large", f"The body is larger than the {limit} bytes that this service takes.")
+    def _most(self, scope: Scope) -> int:
+        return self._largest.get(f"{scope['method']} {scope['path']}", self._server.max_body_bytes)
+
+
+def _too_large(most: int) -> ProblemError:
+    return ProblemError("body_too_large", f"The body is larger than the {most} bytes that this service takes here.")
 
 
 def _as_get(scope: Scope) -> Scope:

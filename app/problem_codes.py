@@ -101,6 +101,14 @@ CODES: Mapping[str, ProblemCode] = {
             "Use one that `detail` lists, or name none.",
         ),
         ProblemCode(
+            "job_unknown",
+            404,
+            "There is no such job",
+            "The caller's key has no job with this id: it was deleted, by its caller or at the end of "
+            "`jobs.retention_s`, or it belongs to another key.",
+            "GET /v1/jobs lists the jobs of a key.",
+        ),
+        ProblemCode(
             "method_not_allowed",
             405,
             "The method is not allowed here",

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from chains.backends.addresses import checked_base_url
 from chains.parsing.wire import LARGEST_DOCUMENT_BYTES
 
 __all__ = [
@@ -209,8 +211,16 @@ class LoggingSettings(_Section):
     texts: bool = Field(default=False, description="Whether texts of callers and answers are logged. For debugging.")
 
 
+def _collector(address: str) -> str:
+    if "@" in urlsplit(address).netloc:
+        raise ValueError("must hold no user and no password; set OTEL_EXPORTER_OTLP_HEADERS in the environment")
+    return checked_base_url(address)
+
+
 class TelemetrySettings(_Section):
     """Traces for OpenTelemetry; needs the extra `telemetry`."""
 
-    otlp_endpoint: str | None = Field(default=None, description="Where traces are sent by OTLP over HTTP.")
+    otlp_endpoint: Annotated[str, AfterValidator(_collector)] | None = Field(
+        default=None, description="Where traces are sent by OTLP over HTTP: http://HOST:4318."
+    )
     sample_ratio: float = Field(default=1, ge=0, le=1, description="The share of requests that are traced.")

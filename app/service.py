@@ -20,6 +20,7 @@ from app.edge.edge import Edge
 from app.framework_errors import framework_problem
 from app.gate import Gate
 from app.idempotency import Idempotency, ReplyStore
+from app.jobs import JobStore, JobWork, job_router
 from app.keys import Security
 from app.metrics import Metrics, metrics_router
 from app.openapi import describe
@@ -50,7 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     """
     tracing = build_tracing(settings)
     metrics = Metrics(listeners=[tracing.called])
-    edge = Edge(settings.server)
+    edge = Edge(settings.server, metrics.refused_unread)
     database = Database(settings.database)
     usage = UsageBooks(database, settings)
     security = Security(settings, database, MonthlySums(usage), metrics.counted_alone)
@@ -59,6 +60,9 @@ def create_app(settings: Settings) -> FastAPI:
     reloader = PromptReloader(runner, metrics)
     watch = BackendWatch(runner, settings, metrics)
     replies = ReplyStore(database, settings.idempotency)
+    largest = {"POST /v1/jobs": settings.jobs.max_body_bytes}
+    jobs = JobStore(database, settings.jobs.retention_s)
+    job_work = JobWork(database, runner, security.quotas, settings.jobs, jobs)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
@@ -76,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
             await stack.enter_async_context(_running(watch.run()))
             if settings.prompts.reload:
                 await stack.enter_async_context(_running(reloader.run()))
+            await stack.enter_async_context(job_work.running(edge.stopping, settings.server.shutdown_grace_s))
             yield {"edge": edge}
 
     app = FastAPIOffline(
@@ -90,13 +95,14 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(task_router(runner))
     app.include_router(stream_router(runner, metrics, settings.streams))
     app.include_router(batch_router(runner, settings.batch, security.quotas.check_item))
+    app.include_router(job_router(runner, jobs, job_work, settings.jobs))
     app.include_router(prompt_router(runner, reloader))
     app.include_router(backend_router(runner, watch, settings))
     app.include_router(operations_router(runner, watch, reloader, edge))
     app.include_router(metrics_router(metrics))
     app.include_router(usage_router(usage))
     app.add_middleware(Idempotency, store=replies, settings=settings.idempotency)
-    app.add_middleware(Gate, edge=edge, entrance=security.entrance, quotas=security.quotas)
+    app.add_middleware(Gate, edge=edge, entrance=security.entrance, quotas=security.quotas, largest=largest)
     app.add_middleware(Access, metrics=metrics, tracing=tracing, texts=settings.logging.texts)  # around all others
     _handle_errors(app, runner)
     describe(app, backend=next(iter(settings.backends)))

@@ -17,11 +17,12 @@ from starlette.responses import Response
 
 from app.problems import ProblemError
 
-__all__ = ["MOST_VALUES", "StrictJsonRoute"]
+__all__ = ["MOST_VALUES", "LargeJsonRoute", "StrictJsonRoute", "read_line"]
 
 MOST_VALUES = 50_000
 """JSON values of one body: fifty thousand take some 20 ms to read, as long to check, and as long to write."""
 
+_MOST_VALUES_OF_MANY = 1_000_000
 _READ_AT_ONCE_BYTES = 64 << 10
 _MOST_DIGITS = 400
 _TEXT = re.compile(rb'"[^"]*"')
@@ -31,26 +32,52 @@ _ESCAPED_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 class StrictJsonRoute(APIRoute):
     """A route that reads its body strictly. What isn't JSON is the problem `invalid_json`."""
 
+    most_values = MOST_VALUES
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
-            return await handle(_StrictRequest(request.scope, request.receive))
+            return await handle(_StrictRequest(request, self.most_values))
 
         return strict
 
 
+class LargeJsonRoute(StrictJsonRoute):
+    """For bodies that hold many requests, each of which is checked in its turn."""
+
+    most_values = _MOST_VALUES_OF_MANY
+
+
 class _StrictRequest(Request):
+    def __init__(self, request: Request, most_values: int) -> None:
+        super().__init__(request.scope, request.receive)
+        self._most_values = most_values
+
     async def json(self) -> Any:
         """Raises ProblemError, and json.JSONDecodeError, UnicodeDecodeError and RecursionError as they come."""
         raw = await self.body()
         if len(raw) <= _READ_AT_ONCE_BYTES:
-            return _read(raw)
-        return await asyncio.to_thread(_read, raw)
+            return _read(raw, self._most_values)
+        return await asyncio.to_thread(_read, raw, self._most_values)
 
 
-def _read(raw: bytes) -> Any:
-    _check_count(raw)
+def read_line(line: str) -> Any:
+    """One line of JSON Lines, as strictly. Raises ProblemError."""
+    try:
+        return _read(line.encode(), MOST_VALUES)
+    except UnicodeEncodeError:
+        raise ProblemError("invalid_json", "The line holds one half of a surrogate pair.") from None
+    except RecursionError:
+        raise ProblemError("invalid_json", "The line is nested too deeply.") from None
+    except json.JSONDecodeError as error:
+        raise ProblemError(
+            "invalid_json", f"The line is not valid JSON: {error.msg} (at its character {error.pos})."
+        ) from None
+
+
+def _read(raw: bytes, most_values: int) -> Any:
+    _check_count(raw, most_values)
     value = json.loads(
         raw.decode("utf-8-sig"),
         object_pairs_hook=_unique_keys,
@@ -63,17 +90,22 @@ def _read(raw: bytes) -> Any:
     return value
 
 
-def _check_count(raw: bytes) -> None:
+def _check_count(raw: bytes, most: int) -> None:
     """Refuse too many values before any is read: each but the first follows a comma or a bracket outside of texts."""
-    if _brackets(raw) <= MOST_VALUES:
+    if _brackets(raw) <= most:
         return
     # Once no escaped quote is left, a text is whatever stands between two quotes.
     plain = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
-    structure, texts = _TEXT.subn(b"", plain, count=MOST_VALUES)
-    if texts == MOST_VALUES or _brackets(structure) > MOST_VALUES:
+    values = texts = end = 0
+    for text in _TEXT.finditer(plain):  # one by one, so that other threads get their turn
+        values += _brackets(plain[end : text.start()])
+        texts, end = texts + 1, text.end()
+        if values > most or texts == most:
+            break
+    if texts == most or values + _brackets(plain[end:]) > most:
         raise ProblemError(
             "body_too_large",
-            f"The body holds more than {MOST_VALUES} JSON values. Send fewer at once; a text may be long.",
+            f"The body holds more than {most} JSON values. Send fewer at once; a text may be long.",
         )
 
 

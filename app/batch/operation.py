@@ -29,6 +29,8 @@ def batch_router(runner: Runner, settings: BatchSettings, check_item: CheckItem)
             methods=["POST"],
             operation_id=f"{operation_id(task.name)}Batch",
             summary=f"{task.summary}: many at once",
+            description="The items are answered side by side, each as if it were sent alone; a wrong or failed one is "
+            f"a problem in its place. The status is 200 also where every item has failed. {task.promise}",
             response_class=Response,
             responses={
                 200: {
@@ -53,7 +55,6 @@ def _operation(
         answer = await unless_gone(request, batch.answer(body.items, body.deadline_ms))
         if answer is None:
             return Response(status_code=CLIENT_GONE)
-        state["failed_items"] = batch.failed
         return Response(answer, media_type="application/json")
 
     # FastAPI reads the body's type from here; the closure's own annotation cannot name it.

@@ -24,6 +24,8 @@ class _Frame(ClosedModel):
 
 
 class BatchCounts(BaseModel):
+    """How many items were answered."""
+
     total: int = Field(description="Items of the batch.")
     succeeded: int = Field(description="Those with a result.")
     failed: int = Field(description="Those with a problem.")
@@ -35,7 +37,7 @@ class BatchMeta(BaseModel):
     request_id: str = Field(description="That of an item has a colon and the item's index behind it.")
     counts: BatchCounts
     usage: MetaUsage = Field(description="The sum over all results.")
-    total_ms: int
+    total_ms: int = Field(description="Milliseconds from the request to its response.")
 
 
 def batch_request_model(task: Task[Any, Any], max_items: int) -> type[ClosedModel]:
@@ -46,7 +48,13 @@ def batch_request_model(task: Task[Any, Any], max_items: int) -> type[ClosedMode
         json_schema_input_type=Annotated[list[task.input], length],  # type: ignore[name-defined]
     )
     items = Annotated[list[Any], length, as_documented]
-    return create_model(f"{_name(task)}BatchRequest", __base__=_Frame, __module__=__name__, items=(items, ...))
+    return create_model(
+        f"{_name(task)}BatchRequest",
+        __doc__=f"Many requests of {task.name}.",
+        __base__=_Frame,
+        __module__=__name__,
+        items=(items, ...),
+    )
 
 
 def batch_response_model(task: Task[Any, Any]) -> type[BaseModel]:
@@ -58,12 +66,14 @@ def batch_response_model(task: Task[Any, Any]) -> type[BaseModel]:
     }
     result = create_model(
         f"{name}BatchResult",
+        __doc__="What became of one item: it has either a result or a problem.",
         __module__=__name__,
         index=(int, Field(description="The place in `items`, from 0.")),
         **fields,
     )
     return create_model(
         f"{name}BatchResponse",
+        __doc__="What became of the items.",
         __module__=__name__,
         results=(list[result], Field(description="One for each item, in their order.")),
         meta=(BatchMeta, ...),

@@ -14,6 +14,7 @@ from app.caller import Caller, check_request
 from app.contract import meta_usage, to_response
 from app.problems import ProblemError, note_failure, problem_of, problem_of_exception
 from app.sections import BatchSettings
+from app.telemetry.request_record import OK, note_item
 from chains.errors import FieldError
 from chains.parallel import in_parallel
 from chains.result import Bill, TaskResult, Usage
@@ -99,6 +100,7 @@ class Batch:
             self._make_room(len(response))
         except Exception as error:
             return b'{"index":%d,"problem":%s}' % (index, self._problem(index, error, request_id))
+        note_item(self._task.name, OK)
         self._succeeded += 1
         self._usage += result.usage
         self._bill = _sum(self._bill, result.bill)
@@ -131,6 +133,7 @@ class Batch:
         found = problem_of_exception(error)
         if not isinstance(error, RequestValidationError):  # whose pointers begin at the batch already
             found.fields = tuple(FieldError(f"/items/{index}{f.pointer}", f.code, f.message) for f in found.fields)
+        note_item(self._task.name, found.code)
         note_failure(request_id, error, found.code)
         return problem_of(found, request_id, self._path).model_dump_json(exclude_defaults=True).encode()
 

@@ -36,6 +36,7 @@ def usage_router(books: UsageBooks) -> APIRouter:
         group_by: Annotated[list[UsageGroup] | None, Query(max_length=len(UsageGroup), description=_GROUPS)] = None,
         key: Annotated[str | None, Query(min_length=1, max_length=100, description=_KEY)] = None,
     ) -> UsageReport:
+        """Sums of one's own requests, or with the scope `usage` of all keys', as the model servers counted tokens."""
         query = query_of(first, last, group_by or (), _whose(caller_of(request), key))
         await books.flush()  # so that callers find what they have just done
         rows = await books.database.run(lambda connection: read_rows(connection, query))

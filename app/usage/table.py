@@ -90,8 +90,9 @@ def _is_new(connection: sa.Connection, writer: str, batch: int) -> bool:
     insert = _insert(connection, _writers).values(writer=writer, batch=batch, written_at=now_ms())
     set_ = {name: insert.excluded[name] for name in ("batch", "written_at")}
     newer = _writers.c.batch < insert.excluded.batch
-    done = connection.execute(insert.on_conflict_do_update(index_elements=["writer"], set_=set_, where=newer))
-    return bool(done.rowcount)
+    noted = insert.on_conflict_do_update(index_elements=["writer"], set_=set_, where=newer)
+    # Not `rowcount`: with psycopg it is -1 after an insert, whatever came of it.
+    return connection.execute(noted.returning(_writers.c.writer)).first() is not None
 
 
 def _insert(connection: sa.Connection, table: sa.Table) -> Any:

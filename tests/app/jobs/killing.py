@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -60,7 +61,7 @@ def note(ledger: Ledger, site: Site, job_id: str, model: CountingModel, in_fligh
         ledger.calls_then.setdefault(index, model.calls[index])
 
 
-def check(ledger: Ledger, model: CountingModel, count: int, found: list[dict[str, object]]) -> dict[str, int]:
+def check(ledger: Ledger, model: CountingModel, count: int, found: list[dict[str, Any]]) -> dict[str, int]:
     """Nothing is lost, nothing that was stored is repeated, and no more is repeated than was in flight; the figures."""
     repeats = Counter({index: calls - 1 for index, calls in model.calls.items() if calls > 1})
     again = {index: model.calls[index] - calls for index, calls in ledger.calls_then.items()}

@@ -3,7 +3,7 @@
 SHELL := /bin/bash -o pipefail
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help serve demo test unit soak conformance check openapi contract examples bench quality lock clean
+.PHONY: help serve demo secrets test unit soak conformance check openapi contract examples bench quality lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -19,6 +19,9 @@ serve: $(READY) ## Start the service on the embedded model, port 8080 (ARGS="--p
 
 demo: $(READY) ## Run all five tasks on real texts and show what comes out
 	@$(BIN)/python -m cli.demo
+
+secrets: ## Write the secrets that docker-compose.yml mounts into deploy/secrets; those that exist are kept
+	@deploy/make-secrets
 
 test: $(TOOLS) ## Run all tests, with the real model (ARGS="tests/chains -x")
 	@$(BIN)/python -m pytest $(ARGS)

@@ -16,6 +16,8 @@ __all__ = ["BackendInfo", "BackendList", "backend_router"]
 
 
 class BackendCapability(str, Enum):
+    """What a backend can do beyond answers and streams."""
+
     COUNTS_TOKENS = "counts_tokens"
     SCORES_CONTINUATIONS = "scores_continuations"
 
@@ -29,9 +31,9 @@ _PROTOCOLS = {
 class BackendInfo(BaseModel):
     """One backend as this worker knows it. Slots and queue are this worker's share."""
 
-    name: str
-    kind: str
-    model: str
+    name: str = Field(description="Its name in the configuration.")
+    kind: str = Field(description="What it speaks: ollama, openai, ...")
+    model: str = Field(description="The model, as its server calls it.")
     ready: bool = Field(
         description="Whether its server answers, as the last probe found, its model was loaded since it does, and it "
         "isn't spared after failures."
@@ -43,14 +45,16 @@ class BackendInfo(BaseModel):
     )
     context_tokens: int | None = Field(default=None, description="Tokens of prompt and answer together, where known.")
     slots: int = Field(description="Requests that may run at once.")
-    slots_in_use: int
+    slots_in_use: int = Field(description="Requests that run now.")
     queue_length: int = Field(description="Requests that wait for a slot.")
     capabilities: list[BackendCapability] = Field(description="What it can do beyond answers and streams.")
     tasks: list[str] = Field(description="The tasks whose route has it.")
 
 
 class BackendList(BaseModel):
-    backends: list[BackendInfo]
+    """All backends of the service."""
+
+    backends: list[BackendInfo] = Field(description="The backends by their names.")
 
 
 def backend_router(runner: Runner, watch: BackendWatch, settings: Settings) -> APIRouter:
@@ -63,6 +67,7 @@ def backend_router(runner: Runner, watch: BackendWatch, settings: Settings) -> A
         response_model_exclude_none=True,
     )
     async def list_backends() -> BackendList:
+        """What each one is, what it can do, and how busy this worker keeps it."""
         return BackendList(backends=[_info(name, runner, watch, settings) for name in runner.backends])
 
     return router

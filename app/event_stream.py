@@ -14,7 +14,6 @@ from fastapi import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.connection import cutter_of
 from app.sections import StreamSettings
 from app.tasks import hung_up
 
@@ -72,7 +71,8 @@ class EventStream(Response):
                 await self._pass_on({"type": "http.response.body", "body": b"", "more_body": False})
         if self._slow:
             scope["state"]["left"] = _SLOW
-            cutter_of(scope)()
+            if cut := scope["state"].get("cut"):  # ASGI has no word for it: our protocol (app/edge) hands it through
+                cut()
             await asyncio.sleep(0)  # so that the server hears of it before this returns
 
     async def _telling(self) -> None:

@@ -15,7 +15,7 @@ from app.caller import needs
 from app.problem_codes import CODES
 from app.telemetry.exposition import FOLDER_VARIABLE, exposed
 from app.telemetry.families import ServiceFamilies, TrafficFamilies
-from app.telemetry.request_record import GONE_CODE, OK, OTHER, RequestRecord
+from app.telemetry.request_record import GONE_CODE, OK, OTHER, UNMATCHED, RequestRecord
 from app.telemetry.version_labels import VersionLabels
 from chains.account import Account
 from chains.result import CacheState, Usage
@@ -24,7 +24,6 @@ from chains.traffic.meter import CallReport
 __all__ = ["FOLDER_VARIABLE", "Metrics", "metrics_router"]
 
 _CODES = {OK, GONE_CODE, *CODES}
-_KEY_REASONS = {"requests", "tokens", "concurrency", "budget_tokens", "budget_usd", *CODES}
 
 
 class Metrics:
@@ -101,6 +100,14 @@ class Metrics:
         self._service.durations.labels(operation, status).observe(record.seconds())
         if record.first_piece is not None:
             self._service.first_piece.labels(operation).observe(record.first_piece)
+        if record.is_replay:
+            self._service.replays.labels(operation).inc()
+        for (task, code), count in record.batched.items():
+            self._service.batch_items.labels(task, code if code in _CODES else OTHER).inc(count)
+
+    def refused_unread(self, status: int, code: str) -> None:
+        """What came over a connection was refused before it was a request that any operation could see."""
+        self._service.requests.labels(UNMATCHED, f"{status // 100}xx", code if code in _CODES else OTHER).inc()
 
     def settled(self, account: Account) -> None:
         task, version, answered_by = account.task, self._versions.label(account.prompt), account.last[0] or "none"
@@ -128,10 +135,6 @@ class Metrics:
         self._service.reloads.labels("refused" if refused else "taken_over").inc()
         self._service.prompts_refused.set(refused)
 
-    def batch_item(self, task: str, code: str) -> None:
-        """An item of a batch ended with `ok` or the code of its problem."""
-        self._service.batch_items.labels(task, code if code in _CODES else OTHER).inc()
-
     def job_item(self, task: str, outcome: str) -> None:
         """An item of a job ended for good: with `ok`, the code of its problem, or `cancelled`."""
         known = outcome in _CODES or outcome == "cancelled"
@@ -142,15 +145,6 @@ class Metrics:
         self._service.jobs_waiting.set(items)
         self._service.jobs_oldest.set(oldest_s)
         self._service.jobs_running.set(running)
-
-    def replayed(self, operation: str) -> None:
-        """A reply that was kept under an Idempotency-Key was sent again."""
-        self._service.replays.labels(operation).inc()
-
-    def refused_key(self, reason: str) -> None:
-        """A request was refused for its key: by which of its limits (`requests`, `tokens`, `concurrency`,
-        `budget_tokens`, `budget_usd`), else with which problem."""
-        self._service.key_refusals.labels(reason if reason in _KEY_REASONS else OTHER).inc()
 
     def counted_alone(self) -> None:
         """Redis failed, so that this worker counts a key's limits for itself."""
@@ -170,9 +164,15 @@ def metrics_router(metrics: Metrics) -> APIRouter:
         summary="What Prometheus scrapes",
         dependencies=[Depends(needs("metrics"))],
         response_class=Response,
-        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "All workers'."}},
+        responses={
+            200: {
+                "content": {"text/plain": {"schema": {"type": "string"}}},
+                "description": "The metrics of all workers.",
+            }
+        },
     )
     def scrape() -> Response:  # in a thread: the files of several workers take a while to read
+        """Those of all workers together, in Prometheus' text format. It needs the scope `metrics`."""
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     return router

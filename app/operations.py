@@ -37,6 +37,7 @@ def operations_router(runner: Runner, watch: BackendWatch, reloader: PromptReloa
 
     @router.get("/healthz", operation_id="health", summary="Whether the process answers")
     async def health() -> Health:
+        """No task, backend or database is asked: see /readyz."""
         return Health(status="ok")
 
     unready: dict[int | str, dict[str, Any]] = {
@@ -50,6 +51,7 @@ def operations_router(runner: Runner, watch: BackendWatch, reloader: PromptReloa
         responses={200: {"model": Readiness}, **unready},
     )
     async def readiness() -> JSONResponse:
+        """Known from a probe in the background: no request to it reaches a model. It needs no key."""
         state = _readiness(runner, watch, reloader, edge)
         return JSONResponse(state.model_dump(exclude_none=True), 200 if state.status == "ready" else 503)
 

@@ -161,6 +161,21 @@ CODES: Mapping[str, ProblemCode] = {
             "Correct the places that `errors` names.",
         ),
         ProblemCode(
+            "idempotency_key_reused",
+            422,
+            "The Idempotency-Key belongs to another request",
+            "The same `Idempotency-Key` was sent to the same operation before, with another body.",
+            "Send a new key with each new request, and the same body with each retry.",
+        ),
+        ProblemCode(
+            "response_too_large",
+            422,
+            "The batch's response would be too large",
+            "The results of a batch together are larger than `batch.max_response_bytes` allows, so that this item's is "
+            "left out. Texts of documents make them so, where `include_document_text` asks for these.",
+            "Send the item in another batch, or without `include_document_text`.",
+        ),
+        ProblemCode(
             "context_exceeded",
             422,
             "The text is too long for the model",

@@ -100,6 +100,8 @@ _LONGEST_INSTANCE = 1000
 
 
 class ProblemField(BaseModel):
+    """One wrong place in a request."""
+
     pointer: str = Field(
         description="RFC 6901 JSON pointer to the wrong place in the request body; empty for the body itself, "
         "or where a parameter is wrong."
@@ -107,22 +109,24 @@ class ProblemField(BaseModel):
     parameter: str | None = Field(
         default=None, description="The query parameter, part of the path or header that is wrong, if it isn't the body."
     )
-    code: str
-    message: str
+    code: str = Field(description="The stable name of what is wrong there.")
+    message: str = Field(description="What is wrong there, and what to do.")
 
 
 class Problem(BaseModel):
     """An error as a caller sees it."""
 
     type: str = Field(description="Where the error is explained, relative to the service's address.")
-    title: str
-    status: int
+    title: str = Field(description="The error in a few words; the same for each code.")
+    status: int = Field(
+        description="The HTTP status; in a stream, in a batch and in a job, the one that it would have had alone."
+    )
     detail: str = Field(description="What was wrong this time, and what to do.")
     instance: str = Field(description="The path that was called.")
     code: str = Field(description="The stable name of the error: one of a closed list.")
-    request_id: str
+    request_id: str = Field(description="The name of the request, as the header X-Request-Id has it.")
     retryable: bool = Field(description="Whether the same request may succeed when it is sent again later.")
-    errors: list[ProblemField] = []
+    errors: list[ProblemField] = Field(default=[], description="The wrong places, where there are some.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +274,7 @@ def problem_response(request: Request, error: ProblemError, headers: Mapping[str
 
 
 def retry_after(problem: Problem, error: ProblemError) -> dict[str, str]:
-    """The header of what may be tried again later."""
-    if not problem.retryable or problem.status not in (409, 429, 503):
+    """The header of what may be tried again later; that of a budget leads to the next month."""
+    if problem.status not in (429, 503) and not (problem.status == 409 and problem.retryable):
         return {}
     return {"retry-after": str(max(math.ceil(error.retry_after_s or _RETRY_AFTER_S), 1))}

@@ -1,8 +1,8 @@
 """The operations on prompts: what is served, and what a model would read. They need the scope `prompts:read`."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Path, Request
 
 from app.caller import needs
 from app.contract import (
@@ -28,6 +28,10 @@ from chains.runner import Runner
 
 __all__ = ["prompt_router"]
 
+PromptName = Annotated[str, Path(description="The prompt's name, as GET /v1/prompts lists it.")]
+
+_RENDER_EXAMPLE = {"requestBody": {"content": {"application/json": {"example": {"inputs": {"text": "Some text."}}}}}}
+
 
 def prompt_router(runner: Runner, reloader: PromptReloader) -> APIRouter:
     """The operations on the prompts that the runner serves."""
@@ -43,6 +47,7 @@ def prompt_router(runner: Runner, reloader: PromptReloader) -> APIRouter:
         "", operation_id="listPrompts", summary="List the prompts that are served", response_model_exclude_none=True
     )
     async def list_prompts() -> PromptList:
+        """All versions, where the labels stand, and what is wrong with an edited set that was refused."""
         prompts = runner.prompts
         return PromptList(
             digest=prompts.digest,
@@ -54,7 +59,8 @@ def prompt_router(runner: Runner, reloader: PromptReloader) -> APIRouter:
     @router.get(
         "/{name}", operation_id="getPrompt", summary="Show all versions of a prompt", response_model_exclude_none=True
     )
-    async def get_prompt(name: str) -> PromptDetail:
+    async def get_prompt(name: PromptName) -> PromptDetail:
+        """Its inputs and parameters, its changes from version to version, and where its labels stand."""
         prompts = runner.prompts
         versions = [_detail(prompts, prompt) for prompt in prompts.versions(name)]
         return PromptDetail(name=name, labels=_labels(prompts, name), versions=versions)
@@ -63,9 +69,11 @@ def prompt_router(runner: Runner, reloader: PromptReloader) -> APIRouter:
         "/{name}/render",
         operation_id="renderPrompt",
         summary="Show what a model would read",
+        openapi_extra=_RENDER_EXAMPLE,
         response_model_exclude_none=True,
     )
-    async def render_prompt(request: Request, name: str, body: RenderRequest) -> RenderResponse:
+    async def render_prompt(request: Request, name: PromptName, body: RenderRequest) -> RenderResponse:
+        """The messages of one version with these inputs, and how many tokens they have. No model is asked."""
         try:
             rendered = await runner.render(name, body.inputs, version=body.version, label=body.label)
         except InvalidInput as error:

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from chains.backends.addresses import checked_base_url
 from chains.parsing.wire import LARGEST_DOCUMENT_BYTES
 
 __all__ = [
+    "BackendFootprint",
     "BatchSettings",
     "CacheSettings",
     "DatabaseSettings",
@@ -116,6 +119,7 @@ class LimitSettings(_Section):
         default=None, description="redis://HOST:PORT/DB: limits that all workers of all hosts share."
     )
     redis_password_env: str | None = Field(default=None, description="Environment variable with Redis' password.")
+    redis_password_file: Path | None = Field(default=None, description="File with Redis' password.")
 
 
 class BatchSettings(_Section):
@@ -123,6 +127,7 @@ class BatchSettings(_Section):
 
     max_items: int = Field(default=100, ge=1, le=1000, description="The most items of one batch.")
     parallel: int = Field(default=8, ge=1, le=256, description="Items of one batch that run at once.")
+    max_response_bytes: int = Field(default=64 << 20, ge=1024, description="The largest response to a batch.")
 
 
 class StreamSettings(_Section):
@@ -153,16 +158,50 @@ class JobSettings(_Section):
     lease_s: float = Field(default=15, gt=1, description="After so long in silence a worker counts as dead.")
 
 
+MOST_USD = 100_000
+"""More than a million tokens cost anywhere."""
+
+
 class Price(_Section):
     """What a backend's tokens cost, in US dollars per million."""
 
-    input_usd: float = Field(default=0, ge=0)
-    cached_input_usd: float | None = Field(default=None, ge=0, description="As input_usd if absent.")
-    output_usd: float = Field(default=0, ge=0)
+    input_usd: float = Field(default=0, ge=0, le=MOST_USD)
+    cached_input_usd: float | None = Field(default=None, ge=0, le=MOST_USD, description="As input_usd if absent.")
+    output_usd: float = Field(default=0, ge=0, le=MOST_USD)
+
+
+class BackendFootprint(_Section):
+    """What is known better of one backend."""
+
+    watts: float | None = Field(
+        default=None,
+        gt=0,
+        le=1_000_000,
+        description="Power of the host, or of the GPUs, while all slots of the backend work: measured. Energy is then "
+        "estimated by the time in the slots, and not by tokens.",
+    )
+    parameters_b: float | None = Field(default=None, gt=0, le=100_000, description="As parameters_b of the section.")
+    pue: float | None = Field(default=None, ge=1, le=10, description="As pue of the section.")
+    site_water_l_per_kwh: float | None = Field(default=None, ge=0, le=100, description="As that of the section.")
+    grid_water_l_per_kwh: float | None = Field(default=None, ge=0, le=100, description="As that of the section.")
 
 
 class FootprintSettings(_Section):
     """From what a request's energy and water are estimated; docs/footprint.md has the formula and its sources."""
+
+    parameters_b: float = Field(
+        default=8, gt=0, le=100_000, description="Billions of parameters that a token passes, of each backend's model."
+    )
+    pue: float = Field(
+        default=1.2, ge=1, le=10, description="Energy of the whole building for each unit that its computers take."
+    )
+    site_water_l_per_kwh: float = Field(
+        default=0.5, ge=0, le=100, description="Water that cooling evaporates, for each kWh of the computers."
+    )
+    grid_water_l_per_kwh: float = Field(
+        default=3.1, ge=0, le=100, description="Water that making the electricity takes, for each kWh of it."
+    )
+    backends: dict[str, BackendFootprint] = Field(default={}, description="What is known better of single backends.")
 
 
 class LoggingSettings(_Section):
@@ -172,8 +211,16 @@ class LoggingSettings(_Section):
     texts: bool = Field(default=False, description="Whether texts of callers and answers are logged. For debugging.")
 
 
+def _collector(address: str) -> str:
+    if "@" in urlsplit(address).netloc:
+        raise ValueError("must hold no user and no password; set OTEL_EXPORTER_OTLP_HEADERS in the environment")
+    return checked_base_url(address)
+
+
 class TelemetrySettings(_Section):
     """Traces for OpenTelemetry; needs the extra `telemetry`."""
 
-    otlp_endpoint: str | None = Field(default=None, description="Where traces are sent by OTLP over HTTP.")
+    otlp_endpoint: Annotated[str, AfterValidator(_collector)] | None = Field(
+        default=None, description="Where traces are sent by OTLP over HTTP: http://HOST:4318."
+    )
     sample_ratio: float = Field(default=1, ge=0, le=1, description="The share of requests that are traced.")

@@ -14,8 +14,8 @@ from starlette.responses import Response
 
 from app.backend_watch import BackendWatch
 from app.backends import backend_router
+from app.batch import batch_router
 from app.composition import build_runner
-from app.connection import Severable
 from app.edge.edge import Edge
 from app.framework_errors import framework_problem
 from app.gate import Gate
@@ -36,6 +36,7 @@ from app.tasks import task_router
 from app.telemetry.access import Access
 from app.telemetry.request_record import RecordBooks
 from app.telemetry.tracing import NO_FASTAPI_TELEMETRY, build_tracing
+from app.usage import MonthlySums, UsageBooks, usage_router
 from chains.account import together
 from chains.errors import CopydeskError
 from chains.runner import Runner
@@ -50,10 +51,11 @@ def create_app(settings: Settings) -> FastAPI:
     """
     tracing = build_tracing(settings)
     metrics = Metrics(listeners=[tracing.called])
-    edge = Edge(settings.server)
+    edge = Edge(settings.server, metrics.refused_unread)
     database = Database(settings.database)
-    security = Security(settings, database, metrics.counted_alone)
-    books = together(security.quotas, metrics, RecordBooks())
+    usage = UsageBooks(database, settings)
+    security = Security(settings, database, MonthlySums(usage), metrics.counted_alone)
+    books = together(usage, security.quotas, metrics, RecordBooks())
     runner = build_runner(settings, metrics, books=books, may_draft=security.keyring.may_draft)
     reloader = PromptReloader(runner, metrics)
     watch = BackendWatch(runner, settings, metrics)
@@ -69,6 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
             tracing.start()
             stack.push_async_callback(asyncio.to_thread, tracing.stop)
             await asyncio.to_thread(upgrade, database)
+            await stack.enter_async_context(usage.running())
             await stack.enter_async_context(security.running())
             await stack.enter_async_context(_running(replies.purge()))
             stack.push_async_callback(runner.aclose)
@@ -91,14 +94,15 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.include_router(task_router(runner))
     app.include_router(stream_router(runner, metrics, settings.streams))
+    app.include_router(batch_router(runner, settings.batch, security.quotas.check_item))
     app.include_router(job_router(runner, jobs, job_work, settings.jobs))
     app.include_router(prompt_router(runner, reloader))
     app.include_router(backend_router(runner, watch, settings))
     app.include_router(operations_router(runner, watch, reloader, edge))
     app.include_router(metrics_router(metrics))
+    app.include_router(usage_router(usage))
     app.add_middleware(Idempotency, store=replies, settings=settings.idempotency)
     app.add_middleware(Gate, edge=edge, entrance=security.entrance, quotas=security.quotas, largest=largest)
-    app.add_middleware(Severable)
     app.add_middleware(Access, metrics=metrics, tracing=tracing, texts=settings.logging.texts)  # around all others
     _handle_errors(app, runner)
     describe(app, backend=next(iter(settings.backends)))

@@ -214,6 +214,12 @@ def _rules(settings: Settings) -> list[str]:
         for route, names in settings.routes.items()
         for name in sorted({name for name in names if names.count(name) > 1})
     ]
+    problems += [
+        f"{section}.{name}: there is no backend {name!r}; the backends are {', '.join(settings.backends)}"
+        for section, names in (("prices", settings.prices), ("footprint.backends", settings.footprint.backends))
+        for name in names
+        if name not in settings.backends
+    ]
     workers = settings.server.workers
     problems += _body_rules(settings)
     problems += [

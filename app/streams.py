@@ -42,11 +42,20 @@ def stream_router(runner: Runner, metrics: Metrics, settings: StreamSettings) ->
                 methods=["POST"],
                 operation_id=f"{task.name}Stream",
                 summary=f"{task.summary}, and get it while it is written",
+                description=_promise(task),
                 response_class=StreamingResponse,
                 responses={200: _events_described(task), **REFUSALS},
                 openapi_extra=request_example(task),
             )
     return router
+
+
+def _promise(task: Task[Any, Any]) -> str:
+    return (
+        "What fails before the first event is a problem with its status, as in the operation without a stream; after "
+        "it, the stream ends with the event `error`. A stream that ends with neither `done` nor `error` was broken on "
+        f"its way. Nothing is asked twice in a stream. {task.promise}"
+    )
 
 
 def _events_described(task: Task[Any, Any]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ def task_router(runner: Runner) -> APIRouter:
             methods=["POST"],
             operation_id=operation_id(task.name),
             summary=task.summary,
+            description=task.promise or f"{task.summary}.",
             response_class=Response,
             responses={
                 200: {"model": response_model(task), "description": "The task's output, and how it came about."},
@@ -41,8 +42,14 @@ def task_router(runner: Runner) -> APIRouter:
             openapi_extra=request_example(task),
         )
 
-    @router.get("/tasks", operation_id="listTasks", summary="List the tasks that this service has")
+    @router.get(
+        "/tasks",
+        operation_id="listTasks",
+        summary="List the tasks that this service has",
+        response_model_exclude_none=True,
+    )
     async def list_tasks() -> TaskList:
+        """Each with the prompt version that production serves, and with the backends of its route."""
         return TaskList(
             tasks=[
                 TaskInfo(

@@ -1,13 +1,13 @@
 """What a request came to, told to whoever keeps the books: once for each request, however it ended."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from chains.ledger import Ledger
 from chains.result import Bill, CacheState, PromptIdentity, Timing, Usage
 
-__all__ = ["NO_BOOKS", "Account", "Bills", "Books", "together"]
+__all__ = ["NO_BOOKS", "Account", "Bills", "Books", "settle", "together"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,16 @@ class Bills(Books, Protocol):
 
     def bill(self, ledger: Ledger, backend: str) -> Bill | None:
         """What a request that the backend answered comes to, for its caller; None where nobody reckons that."""
+
+
+def settle(account: Account, ledger: Ledger, books: Books) -> None:
+    """Tell the books what a request came to, and later whatever is entered in its ledger after that."""
+    books.settled(account)
+
+    def late(pair: tuple[str, str], usage: Usage, seconds: float) -> None:
+        books.settled(replace(account, shares={pair: usage}, seconds={pair: seconds}, last=pair, is_late=True))
+
+    ledger.close(late)
 
 
 class _NoBooks:

@@ -269,7 +269,8 @@ class DeadlineExceeded(CopydeskError):
 class BackendError(CopydeskError):
     """A model server failed. `backend` is its name in the configuration, `original` the foreign error.
 
-    `retry_after_s` says in how many seconds another try has a chance, where somebody knows.
+    `retry_after_s` says in how many seconds another try has a chance, where somebody knows. `too_late` is true where
+    nothing was asked because the answer would have come after the request's deadline.
     """
 
     code = "backend_failed"
@@ -281,11 +282,13 @@ class BackendError(CopydeskError):
         backend: str,
         original: BaseException | None = None,
         retry_after_s: float | None = None,
+        too_late: bool = False,
     ) -> None:
         super().__init__(f"Backend {backend!r}: {message}")
         self.backend = backend
         self.original = original
         self.retry_after_s = retry_after_s
+        self.too_late = too_late
 
 
 class BackendUnavailable(BackendError):

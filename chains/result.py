@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import Field
 
 from chains.task import TaskOutput
 
@@ -16,10 +18,12 @@ class PromptIdentity:
     """The prompt version that answered. `digest` is `sha256:` and 64 hex digits; `label` is the one under which it
     was found, absent where the request named the version itself."""
 
-    name: str
-    version: str
-    digest: str
-    label: str | None = None
+    name: Annotated[str, Field(description="The prompt's name.")]
+    version: Annotated[str, Field(description="Its version: 1.2.0.")]
+    digest: Annotated[str, Field(description="`sha256:` and 64 hex digits over all that shapes the messages.")]
+    label: Annotated[
+        str | None, Field(description="The label under which the version was found, if it wasn't named.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +45,11 @@ class Usage:
     told it at the beginning.
     """
 
-    input_tokens: int = 0
-    cached_input_tokens: int = 0
-    output_tokens: int = 0
-    model_calls: int = 0
-    unreported_calls: int = 0
+    input_tokens: Annotated[int, Field(description="Tokens of the prompts.")] = 0
+    cached_input_tokens: Annotated[int, Field(description="Those of them that the server had read before.")] = 0
+    output_tokens: Annotated[int, Field(description="Tokens of the answers.")] = 0
+    model_calls: Annotated[int, Field(description="How often a model was asked.")] = 0
+    unreported_calls: Annotated[int, Field(description="Those of the calls whose server told no counts.")] = 0
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(
@@ -79,9 +83,9 @@ class Timing:
     """Milliseconds. `queue_ms` is the wait for a free slot of the backend, `model_ms` the time that the backend took,
     `total_ms` the whole chain's."""
 
-    queue_ms: int
-    model_ms: int
-    total_ms: int
+    queue_ms: Annotated[int, Field(description="The wait for a free slot of the backend, in milliseconds.")]
+    model_ms: Annotated[int, Field(description="The time that the backend took, in milliseconds.")]
+    total_ms: Annotated[int, Field(description="The whole chain's time, in milliseconds.")]
 
 
 class CacheState(str, Enum):
@@ -97,9 +101,9 @@ class CacheState(str, Enum):
 class Attempt:
     """A call of a backend that failed before another one answered: its error's code, and how long it took."""
 
-    backend: str
-    code: str
-    ms: int
+    backend: Annotated[str, Field(description="Its name in the configuration.")]
+    code: Annotated[str, Field(description="The code of its error.")]
+    ms: Annotated[int, Field(description="How many milliseconds it took.")]
 
 
 @dataclass(frozen=True)

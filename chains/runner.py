@@ -6,10 +6,9 @@ import os
 import time
 from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import replace
 from typing import Any
 
-from chains.account import NO_BOOKS, Account, Bills
+from chains.account import NO_BOOKS, Account, Bills, settle
 from chains.backends.configuration import Closes
 from chains.choice import Choice, identity_of, recall
 from chains.documents import DocumentReader, ReadRequest
@@ -18,7 +17,7 @@ from chains.ledger import Ledger, open_ledger
 from chains.prompts import PRODUCTION, ModelParameters, PromptSet, PromptVersion, Selection, contract_problems, select
 from chains.prompts.selection import by_label, by_version
 from chains.rendering import render
-from chains.result import PromptIdentity, RenderedPrompt, TaskResult, Timing, Usage
+from chains.result import PromptIdentity, RenderedPrompt, TaskResult, Timing
 from chains.routing import DEFAULT_ROUTE, Leg, along, checked_routes, in_own_task, streamed_along, until
 from chains.task import Parts, Task, TaskInput
 from chains.terms import Terms, on_terms
@@ -243,18 +242,10 @@ class Runner:
                     cache=ledger.cache,
                     background=background,
                 )
-                self._settle(entry, ledger)
+                settle(entry, ledger, self._books)
                 for attempt in ledger.attempts[: len(ledger.attempts) - told]:
                     words = attempt.backend, attempt.code, attempt.ms
                     _log.warning("id=%s: %s: backend %r failed: %s after %d ms", request_id, task, *words)
-
-    def _settle(self, entry: Account, ledger: Ledger) -> None:
-        self._books.settled(entry)
-
-        def late(pair: tuple[str, str], usage: Usage, seconds: float) -> None:
-            self._books.settled(replace(entry, shares={pair: usage}, seconds={pair: seconds}, last=pair, is_late=True))
-
-        ledger.close(late)
 
     def _result(
         self, output: Any, selection: Selection, backend: str, ledger: Ledger, start: float, read: ReadRequest[Any]

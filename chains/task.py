@@ -214,6 +214,7 @@ class Task(Generic[In, Out]):
 
     name      the path segment, the prompt's folder and the dataset's folder: `summarize`
     summary   one line for people: the OpenAPI document and `GET /v1/tasks` show it
+    promise   what callers may rely on, in a few sentences for the OpenAPI document
     input     what a caller sends
     output    what a caller gets back; the service adds `meta`
     supplies  the inputs that the chain gives to its prompt, each with the JSON Schema of all its possible values;
@@ -238,6 +239,7 @@ class Task(Generic[In, Out]):
     answer: Mapping[str, Any] | None = None
     helpers: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     example: Mapping[str, Any] = field(default_factory=dict)
+    promise: str = ""
 
     @property
     def main_field(self) -> str:

@@ -14,6 +14,8 @@ __all__ = ["RANKS", "Priority", "Terms", "current_terms", "on_terms"]
 
 
 class Priority(str, Enum):
+    """How urgent a request is."""
+
     HIGH = "high"
     NORMAL = "normal"
     LOW = "low"

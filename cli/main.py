@@ -9,7 +9,7 @@ from importlib.metadata import version as version_of
 import typer
 
 from chains.errors import ConfigurationError, CopydeskError, InvalidInput, NotFoundError, PromptError, PromptSetError
-from cli import backends, config, keys, prompts, run, serve
+from cli import backends, config, keys, prompts, run, serve, usage
 
 __all__ = ["main"]
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.command()(serve.serve)
 app.command()(run.run)
+app.command()(usage.usage)
 app.add_typer(config.app, name="config")
 app.add_typer(keys.app, name="keys")
 app.add_typer(prompts.app, name="prompts")

@@ -43,8 +43,8 @@ class _Worker:
         self.has_served = False
         self._asked: float | None = None
 
-    def is_well(self) -> bool:
-        """Whether it lives and answers. Looks, and waits for nothing."""
+    def is_well(self, answer_s: float) -> bool:
+        """Whether it lives, and answers within so many seconds once it serves. Looks, and waits for nothing."""
         if not self.process.is_alive():
             return False
         try:
@@ -56,7 +56,7 @@ class _Worker:
                 self._asked = None
         except (OSError, EOFError):
             return self.process.is_alive()
-        return self._asked is None or time.monotonic() - self._asked < ANSWER_S or not self.has_served
+        return self._asked is None or time.monotonic() - self._asked < answer_s or not self.has_served
 
     def tell(self, word: str) -> None:
         with suppress(OSError):  # it has ended
@@ -76,21 +76,32 @@ class _Worker:
 class Workers:
     """So many of them on one port. `run` returns when they have ended after a signal."""
 
-    def __init__(self, work: Work, listener: socket.socket, count: int, grace_s: float) -> None:
+    def __init__(
+        self,
+        work: Work,
+        listener: socket.socket,
+        count: int,
+        grace_s: float,
+        *,
+        margin_s: float = MARGIN_S,
+        answer_s: float = ANSWER_S,
+    ) -> None:
         self._work = work
         self._listener = listener
         self._count = count
-        self._grace_s = grace_s
+        self._end_s = grace_s + margin_s
+        self._answer_s = answer_s
         self._signals: list[int] = []
         self._backoff = 0.0
+        self._has_served = False
         self._workers: list[_Worker] = []
 
     def run(self) -> int:
         """The status to exit with: 0 where every worker ended well. SIGHUP replaces the workers, one by one."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda got, _: self._signals.append(got))
-        self._workers = [self._start() for _ in range(self._count)]
+        heard = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = [signal.signal(number, lambda got, _: self._signals.append(got)) for number in heard]
         try:
+            self._workers = [self._start() for _ in range(self._count)]
             while not self._is_told_to_end():
                 if signal.SIGHUP in self._signals:
                     self._signals.remove(signal.SIGHUP)
@@ -102,6 +113,9 @@ class Workers:
         finally:
             for worker in self._workers:
                 worker.process.kill()
+                worker.process.join()
+            for number, handler in zip(heard, before, strict=True):
+                signal.signal(number, handler)
 
     def _is_told_to_end(self) -> bool:
         return any(number != signal.SIGHUP for number in self._signals)
@@ -110,14 +124,15 @@ class Workers:
         return _Worker(self._work, self._listener)
 
     def _look(self) -> bool:
-        """Replace who died. False where no worker can begin at all."""
+        """Replace who died. False where none ever began, and one found that it cannot."""
         for place, worker in enumerate(self._workers):
-            if worker.is_well():
+            if worker.is_well(self._answer_s):
                 continue
             worker.process.kill()
             worker.process.join()
             _log.warning("worker %d ended (%s) and is replaced", worker.process.pid, worker.process.exitcode)
-            if not any(other.has_served for other in self._workers):
+            self._has_served = self._has_served or any(other.has_served for other in self._workers)
+            if not self._has_served and (worker.process.exitcode or 0) > 0:
                 _log.error("no worker could begin")
                 return False
             steady = time.monotonic() - worker.begin > _STEADY_AFTER_S
@@ -130,7 +145,12 @@ class Workers:
         """Each by one that serves already; where that cannot begin, the old one stays."""
         for place, old in enumerate(self._workers):
             new = self._start()
-            while new.process.is_alive() and new.is_well() and not new.has_served and not self._is_told_to_end():
+            while (
+                new.process.is_alive()
+                and new.is_well(self._answer_s)
+                and not new.has_served
+                and not self._is_told_to_end()
+            ):
                 time.sleep(LOOK_S)
             if not new.has_served:
                 new.process.kill()
@@ -138,7 +158,7 @@ class Workers:
                 return
             old.tell("stop")
             self._workers[place] = new
-            old.end(self._grace_s + MARGIN_S)
+            old.end(self._end_s)
 
     def _wait(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -150,7 +170,7 @@ class Workers:
         self._listener.close()
         for worker in self._workers:
             worker.tell("stop")
-        end = time.monotonic() + self._grace_s + MARGIN_S
+        end = time.monotonic() + self._end_s
         while any(worker.process.is_alive() for worker in self._workers) and time.monotonic() < end:
             if len(self._signals) > told:
                 told, end = len(self._signals), time.monotonic() + FORCED_S

@@ -31,13 +31,16 @@ class Phase(Enum):
 
 
 _SPARED_S: Mapping[Phase, float] = {
-    Phase.DRAINING: 1.0,
+    Phase.DRAINING: 0.5,
     Phase.HEADERS: 0.5,
     Phase.IDLE: 0.0,
-    Phase.STALLED: 2.0,
-    Phase.BODY: 2.0,
+    Phase.STALLED: 0.5,
+    Phase.BODY: 0.5,
 }
-"""Which connections may be ended for room, and for how many seconds in their phase none is."""
+"""Which connections may be ended for a new one, and for how many seconds in their phase none is."""
+
+_SPARED_FOR_A_REQUEST_S: Mapping[Phase, float] = {**_SPARED_S, Phase.DRAINING: 0.0, Phase.HEADERS: 0.0}
+"""The same for a request that has come: it is worth more than what may never become one."""
 
 
 class Connection(Protocol):
@@ -74,41 +77,31 @@ class Connections:
     def __len__(self) -> int:
         return len(self._phase_of)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether more are open than there may be, without those that are being closed."""
-        return len(self._phase_of) - len(self._in[Phase.CLOSING]) > self._limit
-
     def counts(self) -> dict[Phase, int]:
         return {phase: len(members) for phase, members in self._in.items()}
 
     def admit(self, connection: Connection) -> bool:
         """Take a new one in, and end another one for it where there is no room.
 
-        False where none could go: it may ask for health, and gets a refusal for anything else.
+        False where none could go: then it has to ask with `has_room` when its request has come.
         """
-        self.enter(connection, Phase.HEADERS)
-        if not self.is_full:
+        self._put(connection, Phase.HEADERS)
+        if not self._is_full or self._make_room(_SPARED_S):
             return True
-        victim = self._victim()
-        if victim is not None:
-            self._evict(victim)
-            return True
-        if len(self._phase_of) > self._limit + self._spare:
-            oldest = next(iter(self._in[Phase.CLOSING] or self._in[Phase.HEADERS]))
-            self.enter(oldest, Phase.CLOSING)
-            oldest.abort()
+        if self._open > self._limit + self._spare:
+            self._abort_oldest(Phase.HEADERS)
         return False
 
+    def has_room(self) -> bool:
+        """Whether a request may be served on a connection that was one too many."""
+        return not self._is_full or self._make_room(_SPARED_FOR_A_REQUEST_S)
+
     def enter(self, connection: Connection, phase: Phase) -> None:
-        """It begins another phase; what is being closed stays so."""
+        """It begins another phase; what is being closed stays so, and what has left stays away."""
         before = self._phase_of.get(connection)
-        if before is phase or before is Phase.CLOSING:
-            return
-        if before is not None:
+        if before not in (None, phase, Phase.CLOSING):
             del self._in[before][connection]
-        self._phase_of[connection] = phase
-        self._in[phase][connection] = self._clock()
+            self._put(connection, phase)
 
     def leave(self, connection: Connection) -> None:
         """It is closed."""
@@ -124,6 +117,19 @@ class Connections:
                 self.enter(connection, Phase.CLOSING)
                 connection.expire(phase)
 
+    def _put(self, connection: Connection, phase: Phase) -> None:
+        self._phase_of[connection] = phase
+        self._in[phase][connection] = self._clock()
+
+    @property
+    def _open(self) -> int:
+        """How many there are, without those that are being closed."""
+        return len(self._phase_of) - len(self._in[Phase.CLOSING])
+
+    @property
+    def _is_full(self) -> bool:
+        return self._open > self._limit
+
     def _overdue(self, phase: Phase, before: float) -> list[Connection]:
         found = []
         for connection, entered in self._in[phase].items():
@@ -132,16 +138,19 @@ class Connections:
             found.append(connection)
         return found
 
-    def _victim(self) -> Connection | None:
+    def _make_room(self, spared: Mapping[Phase, float]) -> bool:
         now = self._clock()
-        for phase, spared in _SPARED_S.items():
-            for connection, entered in self._in[phase].items():
-                if now - entered >= spared:
-                    return connection
-                break
-        return None
+        for phase, spared_s in spared.items():
+            oldest = next(iter(self._in[phase].items()), None)
+            if oldest is not None and now - oldest[1] >= spared_s:
+                self.enter(oldest[0], Phase.CLOSING)
+                oldest[0].evict(phase)
+                if len(self._in[Phase.CLOSING]) > self._spare:
+                    self._abort_oldest(Phase.CLOSING)
+                return True
+        return False
 
-    def _evict(self, victim: Connection) -> None:
-        phase = self._phase_of[victim]
-        self.enter(victim, Phase.CLOSING)
-        victim.evict(phase)
+    def _abort_oldest(self, phase: Phase) -> None:
+        oldest = next(iter(self._in[phase]))
+        self.leave(oldest)
+        oldest.abort()

@@ -1,6 +1,7 @@
 """What stands between the network and the application, in one worker."""
 
 import asyncio
+from collections.abc import Callable
 
 from app.edge.bodies import Bodies
 from app.edge.connections import SWEEP_S, Connections
@@ -16,8 +17,10 @@ class Edge:
     under the name `edge`; the gate and the operations have it from the composition.
     """
 
-    def __init__(self, server: ServerSettings) -> None:
+    def __init__(self, server: ServerSettings, refused: Callable[[int, str], None] = lambda status, code: None) -> None:
         self.settings = server
+        self.refused = refused
+        """Told the status and the code of each refusal that no application has seen."""
         self.connections = Connections(server)
         self.bodies = Bodies(server.max_inflight_body_bytes)
         self.stopping = asyncio.Event()

@@ -4,7 +4,6 @@ What uvicorn lacks (0.54): a limit on the time that headers take, on slow reader
 RFC 9457; `Connection: close` while the service stops. It is given to uvicorn as `http=`.
 """
 
-import logging
 import uuid
 from typing import Any
 
@@ -19,10 +18,10 @@ from app.edge.connections import Phase
 from app.edge.edge import Edge
 from app.edge.strict_http import StrictConnection
 from app.problems import MEDIA_TYPE, Problem, ProblemError, problem_of, retry_after, shutting_down
+from app.telemetry.access_line import log_unread
 
 __all__ = ["EdgeProtocol"]
 
-_log = logging.getLogger("copydesk.access")
 _CODE_OF_HINT = {405: "method_not_allowed", 431: "headers_too_large"}
 
 
@@ -149,7 +148,8 @@ class EdgeProtocol(H11Protocol):
             cycle.message_event.set()
         if cycle is None or cycle.response_complete or not cycle.response_started:
             problem = problem_of(error, uuid.uuid4().hex, "")
-            _log.info("- - %d 0 ms id=%s code=%s", problem.status, problem.request_id, problem.code)
+            log_unread(problem.status, problem.request_id, problem.code)
+            self.edge.refused(problem.status, problem.code)
             self.transport.write(self._answer(problem, error))
             if linger:
                 self._is_over = True
@@ -192,7 +192,8 @@ class EdgeProtocol(H11Protocol):
             await send(message)
 
         scope["state"]["cut"] = self.abort  # for who has to end a response that nobody reads
-        if not self._has_room and self.edge.connections.is_full:
+        self._has_room = self._has_room or self.edge.connections.has_room()
+        if not self._has_room:
             scope["state"]["refusal"] = _no_room()
         await self._serve(scope, receive_at_the_edge, send_at_the_edge)
 

@@ -86,8 +86,8 @@ class ReplyStore:
             "expires_at": now + max(self._window_ms, self._lease_ms),
         }
         dialect = sqlite if self._database.is_sqlite else postgresql
-        insert = dialect.insert(_replies).values(values).on_conflict_do_nothing()
-        if connection.execute(insert).rowcount:  # PostgreSQL waits here for whoever inserts the same one
+        insert = dialect.insert(_replies).values(values).on_conflict_do_nothing().returning(_replies.c.id)
+        if connection.execute(insert).first():  # PostgreSQL waits here for whoever inserts the same one
             return claim
         found = connection.execute(sa.select(_replies).where(_replies.c.id == claim.id).with_for_update()).one_or_none()
         if found is None:  # purged a moment ago

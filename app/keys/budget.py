@@ -3,24 +3,14 @@
 Months are those of the calendar in UTC.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-import sqlalchemy as sa
-
 from app.caller import CallerLimits
 from app.problems import ProblemError
-from app.store import Database
 
-__all__ = ["NOTHING_SPENT", "MonthlySums", "Spending", "Spent", "budget_problem", "first_day"]
-
-_NANO = 1e-9
-_DAILY = sa.table(
-    "usage_daily",
-    *map(sa.column, ("day", "key_id", "input_tokens", "output_tokens", "cost_nano_usd")),
-)
+__all__ = ["NOTHING_SPENT", "RefreshedSpending", "Spending", "Spent", "budget_problem", "first_day"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +30,9 @@ class Spending(Protocol):
     def spent(self, key_id: str) -> Spent: ...
 
 
-class MonthlySums:
-    """A `Spending` of what stands in the table of usage; `refresh` reads it."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._month = ""
-        self._sums: Mapping[str, Spent] = {}
-
-    def spent(self, key_id: str) -> Spent:
-        return self._sums.get(key_id, NOTHING_SPENT) if self._month == first_day() else NOTHING_SPENT
-
+class RefreshedSpending(Spending, Protocol):
     async def refresh(self) -> None:
-        """Raises sqlalchemy.exc.DBAPIError."""
-        month = first_day()
-        self._sums = await self._database.run(lambda connection: _sums(connection, month))
-        self._month = month
-
-
-def _sums(connection: sa.Connection, since: str) -> dict[str, Spent]:
-    tokens = sa.func.sum(_DAILY.c.input_tokens + _DAILY.c.output_tokens)
-    statement = (
-        sa.select(_DAILY.c.key_id, tokens, sa.func.sum(_DAILY.c.cost_nano_usd))
-        .where(_DAILY.c.day >= since)
-        .group_by(_DAILY.c.key_id)
-    )
-    return {key_id: Spent(int(tokens), int(cost) * _NANO) for key_id, tokens, cost in connection.execute(statement)}
+        """Read again what all processes have spent. Raises sqlalchemy.exc.DBAPIError."""
 
 
 def first_day(now: datetime | None = None) -> str:

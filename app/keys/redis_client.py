@@ -30,7 +30,7 @@ def redis_client(settings: LimitSettings) -> "Redis":
     if urlsplit(url).password is not None:
         raise ConfigurationError(
             "limits.redis_url: a password doesn't belong into the configuration; name an environment variable in "
-            "limits.redis_password_env"
+            "limits.redis_password_env, or a file in limits.redis_password_file"
         )
     # A connection that Redis closed while nobody used it is made anew once; more tries would only cost time.
     again = Retry(NoBackoff(), 1)
@@ -47,10 +47,15 @@ def redis_client(settings: LimitSettings) -> "Redis":
 
 
 def _password(settings: LimitSettings) -> str | None:
-    name = settings.redis_password_env
-    if name is None:
+    name, path = settings.redis_password_env, settings.redis_password_file
+    if name is not None:
+        password = os.environ.get(name)
+        if not password:
+            raise ConfigurationError(f"limits.redis_password_env: the environment variable {name} is not set")
+        return password
+    if path is None:
         return None
-    password = os.environ.get(name)
-    if not password:
-        raise ConfigurationError(f"limits.redis_password_env: the environment variable {name} is not set")
-    return password
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigurationError(f"limits.redis_password_file: {path} cannot be read: {error.strerror}") from error

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy.exc import DBAPIError
 
-from app.keys.budget import MonthlySums
+from app.keys.budget import RefreshedSpending
 from app.keys.counters import Counters
 from app.keys.entrance import Entrance
 from app.keys.keyring import Keyring
@@ -22,14 +22,16 @@ _SUMS_S = 5.0
 
 
 class Security:
-    """The keys of a worker, who may come in with them, and their limits. Raises ConfigurationError where
-    `keys.first_key_file` or `limits.redis_url` can't be used."""
+    """The keys of a worker, who may come in with them, and their limits; `sums` know what they spend. Raises
+    ConfigurationError where `keys.first_key_file` or `limits.redis_url` can't be used."""
 
-    def __init__(self, settings: Settings, database: Database, when_alone: Callable[[], None]) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, sums: RefreshedSpending, when_alone: Callable[[], None]
+    ) -> None:
         self.keyring = Keyring(database, settings.keys)
         self.entrance = Entrance(self.keyring, settings.server.host)
         self._counters = Counters(settings.limits, settings.server.workers, when_alone)
-        self._sums = MonthlySums(database)
+        self._sums = sums
         self.quotas = Quotas(self.keyring, self._counters, self._sums)
 
     @asynccontextmanager

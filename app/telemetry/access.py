@@ -1,18 +1,15 @@
 """Every request is counted, traced and logged with one line, as plain ASGI around all else."""
 
-import logging
-
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.metrics import Metrics
-from app.telemetry.access_line import fields_of
+from app.telemetry.access_line import fields_of, log_line
 from app.telemetry.bodies import Bodies
-from app.telemetry.request_record import RequestRecord, recording
+from app.telemetry.request_record import UNMATCHED, RequestRecord, recording
+from app.telemetry.routes import sought_route
 from app.telemetry.tracing import Tracing
 
 __all__ = ["Access"]
-
-_log = logging.getLogger("copydesk.access")
 
 
 class Access:
@@ -45,8 +42,10 @@ class Access:
             self._metrics.in_flight(-1)
 
     def _tell(self, record: RequestRecord, bodies: Bodies | None) -> None:
+        if record.operation == UNMATCHED:
+            record.sought = sought_route(record.scope)
         self._metrics.served(record)
         fields = fields_of(record)
         if bodies is not None:
             fields |= bodies.fields()
-        _log.info("%s %s %s", fields["method"], fields["path"], fields["status"], extra={"fields": fields})
+        log_line(fields)

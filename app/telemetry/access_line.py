@@ -1,15 +1,18 @@
 """The log line of a request: its fields, and how people read them."""
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from app.telemetry.request_record import OK, RequestRecord
+from app.telemetry.request_record import OK, UNMATCHED, RequestRecord
 
 if TYPE_CHECKING:
     from chains.account import Account
 
-__all__ = ["fields_of", "words_of"]
+__all__ = ["fields_of", "log_line", "log_unread", "words_of"]
+
+_log = logging.getLogger("copydesk.access")
 
 _METHOD = re.compile(r"[A-Z]{1,16}")
 _FIXED = ("method", "path", "status", "duration_ms", "request_id", "operation")
@@ -30,8 +33,8 @@ _NAMES = {
 def fields_of(record: RequestRecord) -> dict[str, Any]:
     """What the line says; what isn't known is left out. Nothing in it is a caller's text, but for ids.
 
-    Milliseconds end in `_ms`. `items` is there where more than one task ran for the request, and the sums are those of
-    all of them.
+    Milliseconds end in `_ms`. `items` are those of a batch, and the sums those of all of them; `failed_items` have a
+    problem.
     """
     state, account = record.state, record.account
     method = record.method if _METHOD.fullmatch(record.method) else "-"
@@ -44,12 +47,15 @@ def fields_of(record: RequestRecord) -> dict[str, Any]:
         "operation": record.operation,
         "code": record.outcome,
     }
-    if state.get("replayed"):
+    if record.is_replay:
         fields["idempotency"] = "replayed"
     if account is not None:
         fields |= _of_tasks(record, account)
     elif (prompt := state.get("prompt")) is not None:
         fields |= {"prompt": prompt.name, "version": prompt.version, "digest": prompt.digest, "label": prompt.label}
+    if record.batched:
+        failed = sum(count for (_, code), count in record.batched.items() if code != OK)
+        fields |= {"items": record.batched.total(), "failed_items": failed}
     first = record.first_piece
     fields |= {
         "ttft_ms": None if first is None else round(first * 1000),
@@ -65,6 +71,8 @@ def _of_tasks(record: RequestRecord, account: "Account") -> dict[str, Any]:
     """Which prompt and model answered is told where one task ran; of several, only what they have in common."""
     usage, prompt = record.usage or account.usage, account.prompt
     fields: dict[str, Any] = {"task": account.task}
+    if record.items > 1 and not record.batched:
+        fields["items"] = record.items
     if record.items == 1:
         fields |= {
             "prompt": prompt.name,
@@ -74,8 +82,6 @@ def _of_tasks(record: RequestRecord, account: "Account") -> dict[str, Any]:
             "backend": account.last[0] or None,
             "model": account.last[1] or None,
         }
-    else:
-        fields["items"] = record.items
     return fields | {
         "input_tokens": usage.input_tokens,
         "cached_input_tokens": usage.cached_input_tokens,
@@ -85,6 +91,17 @@ def _of_tasks(record: RequestRecord, account: "Account") -> dict[str, Any]:
         "queue_ms": record.queue_ms,
         "model_ms": record.model_ms,
     }
+
+
+def log_line(fields: Mapping[str, Any]) -> None:
+    """Write the line of a request."""
+    _log.info("%s %s %s", fields["method"], fields["path"], fields["status"], extra={"fields": fields})
+
+
+def log_unread(status: int, request_id: str, code: str) -> None:
+    """Write the line of what was refused before it was a request."""
+    nothing = {"method": "-", "path": "-", "status": status, "duration_ms": 0}
+    log_line({**nothing, "request_id": request_id, "operation": UNMATCHED, "code": code})
 
 
 def words_of(fields: Mapping[str, Any]) -> str:

@@ -83,33 +83,39 @@ class ServiceFamilies(_Families):
         self.jobs_oldest = gauge(
             "copydesk_job_oldest_waiting_seconds", "How long the oldest of them has waited.", how=latest
         )
-        self.replays = counter("copydesk_idempotent_replays", "Replies that were sent again.", "operation")
-        self.key_refusals = counter("copydesk_key_refusals", "Requests that were refused for their key.", "reason")
+        self.replays = counter("copydesk_idempotent_replays", "Kept replies that were sent again.", "operation")
         self.counted_alone = counter(
             "copydesk_limits_redis_failures", "Calls of Redis that failed: each worker counts limits."
         )
 
     def _requests(self) -> None:
         name, labels = "copydesk_http_request_duration_seconds", ("operation", "status")
-        self.requests = self._counter("copydesk_http_requests", "Requests that ended.", *labels, "code")
+        self.requests = self._counter("copydesk_http_requests", "Requests that ended, by outcome.", *labels, "code")
         self.durations = self._histogram(name, "From a request's head to the end of its response.", _REQUESTS, *labels)
         self.in_flight = self._gauge("copydesk_http_requests_in_flight", "Requests that are being served.")
         self.streams = self._gauge("copydesk_streams_open", "Streams that are being sent.")
         self.first_piece = self._histogram(
-            "copydesk_stream_first_piece_seconds", "From the request to the first piece.", _REQUESTS, "operation"
+            "copydesk_stream_first_piece_seconds",
+            "From a request to the first piece of its stream.",
+            _REQUESTS,
+            "operation",
         )
 
     def _tasks(self) -> None:
         labels = ("task", "backend", "version")
-        self.task_requests = self._counter("copydesk_task_requests", "Tasks that ended.", *labels, "code")
-        self.task_seconds = self._histogram("copydesk_task_seconds", "How long they took in all.", _ANSWERS, *labels)
-        self.task_tokens = self._counter(
-            "copydesk_task_tokens", "Tokens, also those of calls that failed or were cancelled.", *labels, "kind"
+        self.task_requests = self._counter("copydesk_task_requests", "Tasks that ended, by outcome.", *labels, "code")
+        self.task_seconds = self._histogram(
+            "copydesk_task_seconds", "How long tasks took, with all waits and calls.", _ANSWERS, *labels
         )
-        self.task_calls = self._counter("copydesk_task_model_calls", "Calls of models.", *labels)
+        self.task_tokens = self._counter(
+            "copydesk_task_tokens", "Tokens of tasks, also of calls that failed or were cancelled.", *labels, "kind"
+        )
+        self.task_calls = self._counter("copydesk_task_model_calls", "Calls of models for tasks.", *labels)
 
     def _prompts(self) -> None:
-        self.reloads = self._counter("copydesk_prompt_reloads", "Edited prompt sets.", "result")
+        self.reloads = self._counter(
+            "copydesk_prompt_reloads", "Edited prompt sets that were taken over or refused.", "result"
+        )
         self.prompts_refused = self._gauge(
             "copydesk_prompts_refused", "1 while the edited prompt set is refused.", how="livemax"
         )

@@ -4,6 +4,7 @@ The record travels in a context variable, so that whatever happens on behalf of 
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -16,10 +17,23 @@ if TYPE_CHECKING:
     from chains.account import Account
     from chains.result import Usage
 
-__all__ = ["GONE_CODE", "OK", "OTHER", "RecordBooks", "RequestRecord", "current_record", "recording"]
+__all__ = [
+    "GONE_CODE",
+    "OK",
+    "OTHER",
+    "UNMATCHED",
+    "RecordBooks",
+    "RequestRecord",
+    "current_record",
+    "note_item",
+    "recording",
+]
 
 OK, GONE_CODE, OTHER = "ok", "caller_gone", "other"
 """The codes beside those of the closed list of problems: served, nobody there any more, an error without a problem."""
+
+UNMATCHED = "unmatched"
+"""The operation of a path that doesn't exist."""
 
 _CLIENT_GONE = 499
 _FIRST_PIECE = b"event: delta\n"
@@ -34,10 +48,12 @@ class RequestRecord:
     code          of the last problem that was told to the caller; None where none was
     account       that of the last task that ran for it; None where none did
     items         how many tasks ran for it
+    batched       the items of a batch by pairs of a task and `ok` or the code of the item's problem
     usage         of all of them; None where none ran
     queue_ms      that of all of them, as `model_ms`
     first_piece   seconds from the request to the first piece of a stream; None where there was none
     trace_id      32 hex digits, where the request belongs to a trace
+    sought        the route that it was meant for, where it was refused before it got there
     """
 
     def __init__(self, scope: "Scope") -> None:
@@ -48,11 +64,13 @@ class RequestRecord:
         self.code: str | None = None
         self.account: Account | None = None
         self.items = 0
+        self.batched: Counter[tuple[str, str]] = Counter()
         self.usage: Usage | None = None
         self.queue_ms = self.model_ms = 0
         self.received = self.sent = 0
         self.first_piece: float | None = None
         self.trace_id: str | None = None
+        self.sought: Any = None
         self._is_stream = False
 
     @property
@@ -63,21 +81,26 @@ class RequestRecord:
     @property
     def operation(self) -> str:
         """The operation's id in the API document, or the name of a page; never what a caller wrote."""
-        route, endpoint = self.scope.get("route"), self.scope.get("endpoint")
+        route, endpoint = self.scope.get("route", self.sought), self.scope.get("endpoint")
         found = getattr(route, "operation_id", None) or getattr(route, "name", None)
         if not isinstance(found, str):
             found = None if endpoint is None else getattr(endpoint, "__name__", "static")
-        return found or "unmatched"
+        return found or UNMATCHED
 
     @property
     def path(self) -> str:
         """The operation's path with its parameters as names; `-` for a path that doesn't exist, and for files."""
-        found = getattr(self.scope.get("route"), "path_format", None)
+        found = getattr(self.scope.get("route", self.sought), "path_format", None)
         if isinstance(found, str):
             return found
         # A page that the framework adds: where its path has no parameters, it is the one that was called.
-        is_page = self.operation not in ("unmatched", "static") and not self.scope.get("path_params")
+        is_page = self.operation not in (UNMATCHED, "static") and not self.scope.get("path_params")
         return str(self.scope["path"]) if is_page else "-"
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether the response was kept under an Idempotency-Key."""
+        return bool(self.state.get("replayed"))
 
     @property
     def outcome(self) -> str:
@@ -101,9 +124,11 @@ class RequestRecord:
 
     def settle(self, account: "Account") -> None:
         """Add what a task that ran for the request came to."""
-        self.account = account
-        self.items += not account.is_late
         self.usage = account.usage if self.usage is None else self.usage + account.usage
+        if account.is_late:
+            return
+        self.account = account
+        self.items += 1
         self.queue_ms += account.timing.queue_ms
         self.model_ms += account.timing.model_ms
 
@@ -154,6 +179,13 @@ def recording(record: RequestRecord) -> Iterator[None]:
 def current_record() -> RequestRecord | None:
     """That of the request for which something is being done; None where it is for none."""
     return _current.get()
+
+
+def note_item(task: str, code: str) -> None:
+    """An item of the batch that is being served ended with `ok` or the code of its problem."""
+    record = _current.get()
+    if record is not None:
+        record.batched[task, code] += 1
 
 
 class RecordBooks:

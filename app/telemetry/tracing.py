@@ -21,8 +21,8 @@ _PACKAGES = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 
 
 NO_FASTAPI_TELEMETRY = dict.fromkeys(("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False)
-"""FastAPI's own telemetry, whose records hold bodies that were refused and messages of exceptions, is never on:
-whatever the environment says, and whoever sets a global provider."""
+"""FastAPI's own telemetry is never on, whatever the environment says, and whoever sets a global provider: its records
+hold bodies that were refused, and messages of exceptions."""
 
 
 class Tracing(Protocol):

@@ -15,7 +15,7 @@ __all__ = ["MOST_TOKENS", "Bounds", "token_count", "watched"]
 MOST_TOKENS = 131_072
 """The cap on an answer for which nobody knows one: more than models give at once."""
 
-_LARGEST_COUNT = 1 << 53
+_LARGEST_COUNT = (1 << 31) - 1
 # The longest tokens of the known vocabularies are 128 spaces or dashes. Twice that, in every token of an answer, no
 # server sends that keeps to its cap.
 _TOKEN_CHARACTERS = 256

@@ -26,6 +26,8 @@ _EXAMPLE: dict[str, JsonValue] = {
 
 
 class GenerateRequest(TaskInput):
+    """What to write, and from what."""
+
     instruction: Text = Field(max_length=20_000, description="What to write.")
     data: dict[str, JsonValue] | None = Field(default=None, description="Facts to write from: any JSON object.")
     output_schema: dict[str, JsonValue] | None = Field(
@@ -52,6 +54,8 @@ class GenerateRequest(TaskInput):
 
 
 class GenerateOutput(TaskOutput):
+    """The text or the object that was written."""
+
     text: str = Field(description="The text; where a schema was given, `output` as JSON.")
     output: dict[str, JsonValue] | None = Field(
         default=None, description="The object, where an output_schema was given: it obeys the schema."
@@ -110,6 +114,8 @@ def _no_stream() -> InvalidInput:
 task = Task(
     name="generate",
     summary="Generate a text by an instruction, or an object of your schema, optionally from data",
+    promise="With an `output_schema` the answer is an object that obeys it, in `output`. A text over `max_words` is "
+    "cut at the end of a sentence, which `shortened` tells.",
     input=GenerateRequest,
     output=GenerateOutput,
     supplies={

@@ -139,7 +139,7 @@ class Admission:
             raise self._refusal(newcomer, now, "deadline", _too_late(wait, service, left))
         else:
             self._meter.refused(self._backend, "deadline")
-            raise BackendTimeout(_too_slow(service, left), backend=self._backend)
+            raise BackendTimeout(_too_slow(service, left), backend=self._backend, too_late=True)
 
     def _wait_ahead(self, newcomer: Request, now: float) -> float:
         """Seconds until the newcomer would get a slot, if nobody overtook it."""
@@ -256,7 +256,8 @@ class Admission:
         seconds = math.ceil(self._wait_ahead(request, now))
         retry_after_s = min(max(seconds, _RETRY_AT_LEAST_S), _RETRY_AT_MOST_S)
         message = f"{why}. Send the request again in {retry_after_s} s."
-        return BackendBusy(message, backend=self._backend, retry_after_s=retry_after_s)
+        too_late = reason == "deadline"
+        return BackendBusy(message, backend=self._backend, retry_after_s=retry_after_s, too_late=too_late)
 
 
 def _now() -> float:

@@ -28,6 +28,8 @@ _LEAST_JITTER = 0.8
 
 
 class BreakerState(str, Enum):
+    """Whether a backend is asked: always (`closed`), not for now (`open`), or once, to see (`half_open`)."""
+
     CLOSED = "closed"
     OPEN = "open"
     HALF_OPEN = "half_open"

@@ -5,8 +5,8 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -14,9 +14,10 @@ import uvicorn
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
-from app.connection import Severable
+from app.edge.edge import Edge
+from app.edge.protocol import EdgeProtocol
 from app.event_stream import EventStream, Say
-from app.sections import StreamSettings
+from app.sections import ServerSettings, StreamSettings
 from tests.conftest import wait_until
 
 pytestmark = pytest.mark.e2e
@@ -38,7 +39,13 @@ class Told:
 @contextmanager
 def flooding(told: Told, events: int, *, severable: bool = True) -> Iterator[int]:
     """The port of a server with one stream of so many events, on connections whose buffers are small."""
-    app = FastAPI()
+    edge = Edge(ServerSettings())  # whose own limits are far longer
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Edge]]:
+        yield {"edge": edge}
+
+    app = FastAPI(lifespan=lifespan)
 
     @app.post("/stream")
     async def stream(request: Request) -> Response:
@@ -54,12 +61,10 @@ def flooding(told: Told, events: int, *, severable: bool = True) -> Iterator[int
 
         return EventStream(request, tell, StreamSettings(heartbeat_s=0.2, write_timeout_s=WRITE_TIMEOUT_S))
 
-    if severable:
-        app.add_middleware(Severable)
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32_768)
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, http="h11", log_level="error"))
+        server = uvicorn.Server(uvicorn.Config(app, http=EdgeProtocol if severable else "h11", log_level="error"))
         thread = threading.Thread(target=asyncio.run, args=(server.serve([listener]),))
         thread.start()
         try:

@@ -14,6 +14,8 @@ Example = Annotated[Text, Field(max_length=500)]
 
 
 class Label(ClosedModel):
+    """A label to choose, with what tells it from the others."""
+
     name: Name = Field(description="The label's name, as it comes back: complaint.")
     description: str | None = Field(default=None, max_length=500, description="What belongs to this label.")
     examples: tuple[Example, ...] = Field(
@@ -22,7 +24,9 @@ class Label(ClosedModel):
 
 
 class ScoredLabel(Value):
-    name: str
+    """A label that applies."""
+
+    name: str = Field(description="The label's name, as it was sent.")
     confidence: float | None = Field(
         default=None,
         ge=0,
@@ -41,6 +45,8 @@ class ConfidenceMethod(str, Enum):
 
 
 class ClassifyRequest(TextInput):
+    """A text and the labels to choose from."""
+
     labels: tuple[Label, ...] = Field(min_length=2, max_length=200, description="The labels to choose from.")
     multi_label: StrictBool = Field(default=False, description="Whether several labels, or none, may apply.")
     abstain_below: StrictFloat | None = Field(
@@ -56,6 +62,8 @@ class ClassifyRequest(TextInput):
 
 
 class ClassifyOutput(TaskOutput):
+    """The labels that apply."""
+
     labels: list[ScoredLabel] = Field(
         description="The labels that apply, best first: exactly one, unless it abstained or multi_label was set. With "
         "multi_label, a confidence of 0.12 is enough where confidence_method is likelihood, else half of the votes."

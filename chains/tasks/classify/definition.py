@@ -12,6 +12,8 @@ _SHOT = {"type": "object", "properties": {"text": STRING, "label": STRING}, "req
 task = Task(
     name="classify",
     summary="Assign a text to one or several of the given labels",
+    promise="The answer holds no label but those that were sent. `confidence` is measured, never the model's own word "
+    "for it, and absent where it can't be; with `abstain_below` an unsure answer is none.",
     input=ClassifyRequest,
     output=ClassifyOutput,
     supplies={

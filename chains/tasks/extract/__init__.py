@@ -12,6 +12,9 @@ _ENTITY = {"type": "object", "properties": {"type": STRING, "text": STRING}, "re
 task = Task(
     name="extract",
     summary="Extract entities of given types, or records by a schema, with their places in the text",
+    promise="Send `types`, or a `record_schema`. Every entity stands in the source at its `offset`: by default a Java "
+    "or JavaScript string's own index. What the model names and the source doesn't hold is in `ungrounded`, never "
+    "among the entities.",
     input=ExtractRequest,
     output=ExtractOutput,
     supplies={"text": STRING, "types": {"type": "array", "minItems": 1, "items": _TYPE}},

@@ -14,14 +14,18 @@ Example = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class EntityType(ClosedModel):
+    """A type of entities to look for."""
+
     name: Name = Field(description="The type's name, as it comes back: PERSON.")
     description: str | None = Field(default=None, max_length=500, description="What belongs to this type.")
     examples: tuple[Example, ...] = Field(default=(), max_length=20, description="Entities of this type.")
 
 
 class Entity(Value):
+    """An entity, and its place in the source."""
+
     text: str = Field(description="The source's own text at that place.")
-    type: str
+    type: str = Field(description="The name of its type, as it was sent.")
     offset: int = Field(ge=0, description="Where it begins in the source, in the unit of string_index_type.")
     length: int = Field(ge=1, description="How long it is, in the same unit.")
     alignment: Alignment = Field(
@@ -36,7 +40,7 @@ class Entity(Value):
 class UngroundedEntity(Value):
     """What the model named although the source doesn't hold it."""
 
-    text: str
+    text: str = Field(description="The model's words.")
     type: str | None = Field(default=None, description="The entity's type; absent in a record.")
     pointer: str | None = Field(
         default=None, description="Where in the response it stands (RFC 6901): /records/0/name; absent for an entity."
@@ -44,6 +48,8 @@ class UngroundedEntity(Value):
 
 
 class ExtractRequest(TextInput):
+    """A text and what to look for in it."""
+
     types: tuple[EntityType, ...] | None = Field(
         default=None,
         min_length=1,
@@ -78,6 +84,8 @@ class ExtractRequest(TextInput):
 
 
 class ExtractOutput(TaskOutput):
+    """What was found, and where."""
+
     entities: list[Entity] = Field(description="What was found in the text, in the order of the text.")
     ungrounded: list[UngroundedEntity] = Field(description="What the model named although the text doesn't hold it.")
     records: list[dict[str, JsonValue]] = Field(

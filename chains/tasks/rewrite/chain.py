@@ -179,6 +179,8 @@ _REPAIR_SUPPLIES: Mapping[str, Mapping[str, Any]] = {
 task = Task(
     name="rewrite",
     summary="Rewrite a text in another style or by an instruction",
+    promise="Send a `style`, an `instruction` or both. Numbers, dates, names, addresses and code of the source that "
+    "the rewritten text lacks are asked for once more, and listed in `lost` where they are still missing.",
     input=RewriteRequest,
     output=RewriteOutput,
     supplies=_SUPPLIES,

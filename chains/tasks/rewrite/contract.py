@@ -14,6 +14,8 @@ __all__ = ["LostFact", "Preserved", "RewriteOutput", "RewriteRequest", "RewriteS
 
 
 class RewriteStyle(str, Enum):
+    """How a rewritten text reads."""
+
     FORMAL = "formal"
     FRIENDLY = "friendly"
     PLAIN_LANGUAGE = "plain_language"
@@ -46,6 +48,8 @@ _KINDS: Mapping[Preserved, FactKind] = MappingProxyType(
 
 
 class RewriteRequest(TextInput):
+    """A text and how it is to be rewritten."""
+
     style: RewriteStyle | None = Field(default=None, description="The new style. Give a style, an instruction or both.")
     instruction: str | None = Field(default=None, max_length=1000, description="What to change, in your own words.")
     audience: str | None = Field(default=None, max_length=200, description="Who will read it.")
@@ -79,12 +83,14 @@ class RewriteRequest(TextInput):
 class LostFact(Value):
     """A fact of the source, as it stands there, that the rewritten text doesn't hold."""
 
-    text: str
+    text: str = Field(description="It, as it stands in the source.")
     kind: FactKind
 
 
 class RewriteOutput(TaskOutput):
-    text: str
+    """The rewritten text, and what it lost."""
+
+    text: str = Field(description="The rewritten text.")
     lost: tuple[LostFact, ...] = Field(
         default=(),
         description="What had to be preserved and isn't there, in the order of the source: each fact once, compared by "

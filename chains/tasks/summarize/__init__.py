@@ -25,6 +25,9 @@ _SUPPLIED = {
 task = Task(
     name="summarize",
     summary="Summarize a text",
+    promise="Texts longer than the model's context are read in chunks. `unsupported` lists numbers, dates and names of "
+    "the summary that the source doesn't hold, `coverage` the parts of the source that it uses. A summary over "
+    "`max_words` is asked for once more, and then cut at the end of a sentence, which `shortened` tells.",
     input=SummarizeRequest,
     output=SummarizeOutput,
     supplies=_SUPPLIED,

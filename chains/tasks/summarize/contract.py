@@ -19,6 +19,8 @@ __all__ = [
 
 
 class SummaryStyle(str, Enum):
+    """The form of a summary."""
+
     PROSE = "prose"
     BULLETS = "bullets"
     HEADLINE = "headline"
@@ -26,6 +28,8 @@ class SummaryStyle(str, Enum):
 
 
 class SummarizeRequest(TextInput):
+    """A text and what its summary is to be like."""
+
     style: SummaryStyle = Field(default=SummaryStyle.PROSE, description="The form of the summary.")
     max_words: StrictInt = Field(
         default=80, ge=1, le=2000, description="The most words that the summary may have (UAX #29)."
@@ -48,6 +52,8 @@ class UnsupportedKind(str, Enum):
 
 
 class UnsupportedFact(Value):
+    """Something in a summary that its source doesn't hold."""
+
     text: str = Field(description="The number, date or name as it stands in the summary.")
     offset: int = Field(ge=0, description="Where it begins in `summary`, in the unit of string_index_type.")
     length: int = Field(ge=1, description="How long it is, in the same unit.")
@@ -55,6 +61,8 @@ class UnsupportedFact(Value):
 
 
 class CoveredSpan(Value):
+    """A part of the source that the summary uses."""
+
     offset: int = Field(ge=0, description="Where it begins in the source, in the unit of string_index_type.")
     length: int = Field(ge=1, description="How long it is, in the same unit.")
 
@@ -72,7 +80,9 @@ class Coverage(Value):
 
 
 class SummarizeOutput(TaskOutput):
-    summary: str
+    """The summary, and how far its source bears it out."""
+
+    summary: str = Field(description="The summary.")
     shortened: bool = Field(description="Whether the model wrote more than fits, so that its end was cut off.")
     unsupported: list[UnsupportedFact] = Field(
         description="Numbers, dates and names in the summary that the source doesn't hold, in the summary's order."

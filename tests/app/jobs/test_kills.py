@@ -18,7 +18,6 @@ from tests.servers import PostgresServer
 pytestmark = pytest.mark.e2e
 
 SEED = 20261130
-PARALLEL = 4
 Run = Callable[[Site, CountingModel, int, int, Callable[[], float]], dict[str, int]]
 
 
@@ -36,11 +35,10 @@ def alone(site: Site, model: CountingModel, count: int, kills: int, pause: Calla
             job_id = job_id or submit(client, job_items(count))
             asked(model)
             time.sleep(pause())
-            in_flight = model.in_flight
             service.process.kill()
             service.process.wait()
             assert wait_until(lambda: model.in_flight == 0)
-        note(ledger, site, job_id, model, in_flight)
+        note(ledger, site, job_id, model)
     with site.service() as service, service.client() as client:
         assert ended(client, job_id, 300)["counts"]["succeeded"] == count
         return check(ledger, model, count, results(client, job_id))
@@ -56,10 +54,9 @@ def in_turn(site: Site, model: CountingModel, count: int, kills: int, pause: Cal
         for turn in range(kills):
             asked(model)
             time.sleep(pause())
-            in_flight = min(model.in_flight, PARALLEL)
             services[turn % 2].process.kill()
             services[turn % 2].process.wait()
-            note(ledger, site, job_id, model, in_flight)
+            note(ledger, site, job_id, model)
             asked(model)  # by the one that is left
             services[turn % 2] = stack.enter_context(site.service())
         with services[0].client() as client:
@@ -76,10 +73,9 @@ def workers(site: Site, model: CountingModel, count: int, kills: int, pause: Cal
             asked(model)
             time.sleep(pause())
             assert wait_until(lambda: len(children(service.process.pid)) == 2, 60)
-            in_flight = min(model.in_flight, PARALLEL)
             os.kill(children(service.process.pid)[turn % 2], signal.SIGKILL)
             time.sleep(0.2)
-            note(ledger, site, job_id, model, in_flight)
+            note(ledger, site, job_id, model)
         assert ended(client, job_id, 300)["counts"]["succeeded"] == count
         return check(ledger, model, count, results(client, job_id))
 

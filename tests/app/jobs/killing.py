@@ -23,7 +23,7 @@ PARALLEL = 4
 
 @dataclass
 class Ledger:
-    """What was found at the kills: calls of items whose result was stored then, and how many were begun and were not."""
+    """What was found at the kills: calls of items that were stored then, and how many were begun and not stored."""
 
     calls_then: dict[int, int] = field(default_factory=dict)
     in_flight: int = 0

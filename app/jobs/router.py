@@ -4,7 +4,7 @@ import re
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from app.caller import caller_of
@@ -28,6 +28,7 @@ _EXAMPLE = {
     "items": [{"text": "The parcel never came.", "labels": [{"name": "delivery"}, {"name": "invoice"}]}],
 }
 
+JobId = Annotated[str, Path(description="The job's name, as it was submitted or listed.")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="The most entries of one answer.")]
 
 
@@ -50,6 +51,8 @@ def job_router(runner: Runner, store: JobStore, work: JobWork, settings: JobSett
         openapi_extra={"requestBody": {"content": {"application/json": {"example": _EXAMPLE}}}},
     )
     async def submit_job(request: Request, body: JobRequest) -> Response:
+        """Nobody has to wait: ask GET /v1/jobs/{id} how it is. What decides the answers (prompt, route, parameters) is
+        resolved once, now. A wrong item is a problem in its place, and the others are answered."""
         caller, state = caller_of(request), request.scope["state"]
         job_id = state.get("idempotency") or uuid.uuid4().hex
         submission = await read_submission(body, runner, caller, job_id, settings.max_items)
@@ -61,16 +64,18 @@ def job_router(runner: Runner, store: JobStore, work: JobWork, settings: JobSett
     @router.get("", operation_id="listJobs", summary="List your jobs", response_model_exclude_none=True)
     async def list_jobs(
         request: Request,
-        status: JobStatus | None = None,
+        status: Annotated[JobStatus | None, Query(description="Only jobs that are so.")] = None,
         after: Annotated[str | None, Query(max_length=60, description="`next` of the answer before.")] = None,
         limit: Limit = 20,
     ) -> JobList:
+        """Those of one's own key, the newest first."""
         page = await store.page(caller_of(request).key_id, status, _cursor(after), limit)
         last = f"{page[-1][1][0]}-{page[-1][1][1]}" if len(page) == limit else None
         return JobList(jobs=[job for job, _ in page], next=last)
 
     @router.get("/{id}", operation_id="getJob", summary="Show how a job is", response_model_exclude_none=True)
-    async def get_job(request: Request, id: str) -> Job:
+    async def get_job(request: Request, id: JobId) -> Job:
+        """Its status, its counts and its times. Another key's job is 404."""
         return await store.get(caller_of(request).key_id, id)
 
     @router.get(
@@ -82,10 +87,11 @@ def job_router(runner: Runner, store: JobStore, work: JobWork, settings: JobSett
     )
     async def get_job_results(
         request: Request,
-        id: str,
+        id: JobId,
         after: Annotated[int, Query(ge=0, le=_LARGEST_CURSOR, description="`next` of the answer before.")] = 0,
         limit: Limit = 100,
     ) -> Response:
+        """In the order in which the items ended; `index` is the place in the job. An item comes once, and stays."""
         page = await store.results(caller_of(request).key_id, id, after, limit)
         return Response(page, media_type="application/json")
 
@@ -95,7 +101,9 @@ def job_router(runner: Runner, store: JobStore, work: JobWork, settings: JobSett
         summary="Cancel what is left of a job",
         response_model_exclude_none=True,
     )
-    async def cancel_job(request: Request, id: str) -> Job:
+    async def cancel_job(request: Request, id: JobId) -> Job:
+        """Items in flight are stopped, down to the model server; results that are there stay. Once more changes
+        nothing."""
         job = await store.cancel(caller_of(request).key_id, id)
         work.leave(id)
         return job
@@ -103,7 +111,8 @@ def job_router(runner: Runner, store: JobStore, work: JobWork, settings: JobSett
     @router.delete(
         "/{id}", status_code=204, operation_id="deleteJob", summary="Delete a job with its texts and results, at once"
     )
-    async def delete_job(request: Request, id: str) -> Response:
+    async def delete_job(request: Request, id: JobId) -> Response:
+        """One that runs is cancelled before. What it has cost stays in the sums of usage, which hold no text."""
         await store.delete(caller_of(request).key_id, id)
         work.leave(id)
         return Response(status_code=204)

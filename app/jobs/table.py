@@ -10,6 +10,8 @@ __all__ = ["ItemState", "JobStatus", "items", "jobs", "workers"]
 
 
 class JobStatus(str, Enum):
+    """How a job is."""
+
     QUEUED = "queued"
     RUNNING = "running"
     SUCCEEDED = "succeeded"

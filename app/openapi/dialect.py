@@ -5,7 +5,7 @@ An optional field is simply not required, numbers carry a format, and no schema 
 
 from typing import Any
 
-__all__ = ["as_3_0"]
+__all__ = ["as_3_0", "leave_containers_out"]
 
 _INT32_LIMIT = 2**31 - 1
 
@@ -52,3 +52,12 @@ def _without_null(node: dict[str, Any]) -> dict[str, Any]:
         siblings = {key: value for key, value in node.items() if key not in {"$ref", "title"}}
         node = {"allOf": [{"$ref": node["$ref"]}], **siblings} if siblings else {"$ref": node["$ref"]}
     return node
+
+
+def leave_containers_out(schema: dict[str, Any]) -> None:
+    """Say of a request's optional lists and objects that they may be null, which they may. Java's generator makes an
+    empty one of each that may not, and sends it: `preserve: []` is something else than no `preserve`."""
+    required = schema.get("required", ())
+    for name, field in schema.get("properties", {}).items():
+        if name not in required and field.get("type") in ("array", "object") and "default" not in field:
+            field["nullable"] = True

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.openapi.dialect import as_3_0
+from app.openapi.dialect import as_3_0, leave_containers_out
 from app.openapi.headers import HEADERS, PARAMETERS, headers_of, parameters_of
 from app.openapi.refusals import OPEN_PATHS, refusals_of
 from app.problems import Problem
@@ -82,6 +82,9 @@ def _reshaped(generated: dict[str, Any]) -> dict[str, Any]:
     document["tags"] = [{"name": name, "description": about} for name, about in _TAGS.items() if name in used]
     for unused in ("HTTPValidationError", "ValidationError", "JsonValue"):
         schemas.pop(unused, None)
+    for schema in schemas.values():
+        if schema.get("additionalProperties") is False:  # closed: what callers send
+            leave_containers_out(schema)
     schemas.setdefault("Problem", as_3_0(Problem.model_json_schema(ref_template="#/components/schemas/{model}")))
     document["components"] |= {
         "parameters": PARAMETERS,

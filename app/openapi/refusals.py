@@ -11,7 +11,7 @@ __all__ = ["OF_NO_OPERATION", "OPEN_PATHS", "codes_of", "refusals_of"]
 OPEN_PATHS = ("/healthz", "/readyz")
 """What needs no key."""
 
-OF_NO_OPERATION = frozenset({"method_not_allowed", "task_unknown"})
+OF_NO_OPERATION = frozenset({"method_not_allowed"})
 """What only a request to no operation gets."""
 
 _ANYWHERE = {"bad_http_request", "headers_timeout", "headers_too_large", "host_not_allowed", "internal", "overloaded"}
@@ -22,7 +22,6 @@ _KEPT = {"idempotency_in_progress", "idempotency_key_invalid", "idempotency_key_
 _COUNTED = {"concurrency_limited", "rate_limited"}
 _OF_PROMPTS = {"prompt_unknown"}
 _OF_RENDERING = {"prompt_render_failed", "invalid_request"}
-_OF_RUNS = {"/v1/jobs", "/v1/usage"}  # what lives in the database, and has parameters
 
 
 def codes_of(method: str, path: str) -> list[str]:
@@ -39,10 +38,14 @@ def codes_of(method: str, path: str) -> list[str]:
         listed |= _OF_PROMPTS
     if path.endswith("/render"):
         listed |= _OF_RENDERING
-    if any(path.startswith(run) for run in _OF_RUNS):
+    if path.startswith(("/v1/jobs", "/v1/usage")):  # what lives in the database, and has parameters
         listed |= {"database_unavailable", "invalid_request"}
+    if path.startswith("/v1/jobs/"):
+        listed |= {"job_unknown"}
     if _asks_model(method, path):
-        listed |= set(CODES) - OF_NO_OPERATION - {"not_found"}
+        listed |= set(CODES) - OF_NO_OPERATION - {"job_unknown", "not_found", "task_unknown"}
+    if (method, path) == ("post", "/v1/jobs"):
+        listed |= {"task_unknown"}
     return [code for code in CODES if code in listed]
 
 

@@ -213,13 +213,6 @@ REFUSALS = (
         "Send the document in parts, or print it to a new PDF and send that.",
     ),
     ProblemCode(
-        "idempotency_key_reused",
-        422,
-        "The Idempotency-Key belongs to another request",
-        "The same `Idempotency-Key` was sent to the same operation before, with another body.",
-        "Send a new key with each new request, and the same body with each retry.",
-    ),
-    ProblemCode(
         "budget_exhausted",
         429,
         "The month's budget is used up",

@@ -136,9 +136,8 @@ class Metrics:
         self._service.prompts_refused.set(refused)
 
     def job_item(self, task: str, outcome: str) -> None:
-        """An item of a job ended for good: with `ok`, the code of its problem, or `cancelled`."""
-        known = outcome in _CODES or outcome == "cancelled"
-        self._service.job_items.labels(task, outcome if known else OTHER).inc()
+        """An item of a job ended with `ok` or the code of its problem, and that was kept."""
+        self._service.job_items.labels(task, outcome if outcome in _CODES else OTHER).inc()
 
     def jobs_waiting(self, items: int, oldest_s: float = 0.0, running: int = 0) -> None:
         """So many items of jobs wait, of all workers together, the oldest of them for so long; so many run."""

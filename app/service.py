@@ -20,7 +20,7 @@ from app.edge.edge import Edge
 from app.framework_errors import framework_problem
 from app.gate import Gate
 from app.idempotency import Idempotency, ReplyStore
-from app.jobs import JobStore, JobWork, job_router
+from app.jobs import Backlog, JobStore, JobWork, job_router
 from app.keys import Security
 from app.metrics import Metrics, metrics_router
 from app.openapi import describe
@@ -62,7 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
     replies = ReplyStore(database, settings.idempotency)
     largest = {"POST /v1/jobs": settings.jobs.max_body_bytes}
     jobs = JobStore(database, settings.jobs.retention_s)
-    job_work = JobWork(database, runner, security.quotas, settings.jobs, jobs)
+    job_work = JobWork(database, runner, security.quotas, settings.jobs, jobs, metrics.job_item)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
@@ -80,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
             await stack.enter_async_context(_running(watch.run()))
             if settings.prompts.reload:
                 await stack.enter_async_context(_running(reloader.run()))
+            await stack.enter_async_context(_running(Backlog(database, metrics).run()))
             await stack.enter_async_context(job_work.running(edge.stopping, settings.server.shutdown_grace_s))
             yield {"edge": edge}
 

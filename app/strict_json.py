@@ -65,7 +65,7 @@ class _StrictRequest(Request):
 def read_line(line: str) -> Any:
     """One line of JSON Lines, as strictly. Raises ProblemError."""
     try:
-        return _read(line.encode(), MOST_VALUES)
+        return _read(line.encode())
     except UnicodeEncodeError:
         raise ProblemError("invalid_json", "The line holds one half of a surrogate pair.") from None
     except RecursionError:
@@ -76,7 +76,7 @@ def read_line(line: str) -> Any:
         ) from None
 
 
-def _read(raw: bytes, most_values: int) -> Any:
+def _read(raw: bytes, most_values: int = MOST_VALUES) -> Any:
     _check_count(raw, most_values)
     value = json.loads(
         raw.decode("utf-8-sig"),

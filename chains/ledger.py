@@ -78,7 +78,6 @@ class Ledger:
 
         An answer that was generated for another request costs this one no tokens and no call.
         """
-        self.backend = backend
         self.model = message.response_metadata.get("model_name", self.model)
         self.model_seconds += seconds
         self.queue_seconds += queued

@@ -23,7 +23,7 @@ Work = Callable[[socket.socket, Connection], None]
 
 LOOK_S = 0.2
 ANSWER_S = 10.0
-MARGIN_S = 20.0
+MARGIN_S = 13.0
 """Beyond the grace period: for those who are told, and for the end of the application. Then a worker is killed."""
 FORCED_S = 3.0
 _STEADY_AFTER_S = 10.0

@@ -23,7 +23,8 @@ LINGER_S = 0.5
 """How long idle connections stay open at the end: a request may be on its way on any of them."""
 TOLD_S = 2.0
 """For those who are told that their requests came to nothing, to be told."""
-LIFESPAN_S = 15.0
+LIFESPAN_S = 10.0
+"""For the parts of the application to end after that: what requests cost is written, jobs are handed back."""
 TWICE_S = 0.5
 """A signal that comes again so soon is the same one: wrappers pass on what the terminal told everybody."""
 FORCED_S = 2.0
@@ -61,25 +62,25 @@ class EdgeServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         edge: Edge = self.lifespan.state["edge"]
+        grace_s = float(self.config.timeout_graceful_shutdown or 0)
+        end = asyncio.get_running_loop().time() + grace_s + TOLD_S + LIFESPAN_S
         edge.stopping.set()
         await self._stop_listening(sockets or [])
         if not self.force_exit:
-            await self._finish(self.config.timeout_graceful_shutdown or 0)
+            await self._finish(grace_s)
             await self._tell_the_rest()
         for connection in edge.connections:
             connection.abort()
-        await self._end_the_application()
+        await self._end_the_application(end)
 
-    async def _end_the_application(self) -> None:
+    async def _end_the_application(self, end: float) -> None:
+        """Until the loop's time `end`: items of jobs may be in flight as long as requests may."""
         ending = asyncio.ensure_future(self.lifespan.shutdown())
-        end = asyncio.get_running_loop().time() + LIFESPAN_S
         while not ending.done() and not self.force_exit and asyncio.get_running_loop().time() < end:
             await asyncio.wait([ending], timeout=0.05)
         if not ending.done():
             uvicorn.server.logger.disabled = True  # it would show a traceback of the cancelling
-            _log.error(
-                "the service did not end in good order%s", "" if self.force_exit else f" within {LIFESPAN_S:g} s"
-            )
+            _log.error("the service did not end in good order%s", "" if self.force_exit else " in time")
 
     async def _stop_listening(self, sockets: list[socket.socket]) -> None:
         """Close the port. Who has connected by then has its place."""

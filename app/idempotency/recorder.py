@@ -38,6 +38,8 @@ class Recorder:
                 await self._send(message)
         elif self._passes:
             await self._keep_replay()
+            if not message.get("more_body", False):
+                await self._settle(None)  # where nothing was kept, another try may come as soon as this one has ended
             await self._send(message)
         else:
             self._body += message.get("body", b"")

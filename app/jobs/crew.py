@@ -1,7 +1,9 @@
 """Works on chunks in the service's event loop: so many items at once, each until it has an outcome."""
 
 import asyncio
+import json
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 
 from sqlalchemy.exc import DBAPIError
@@ -10,7 +12,7 @@ from app.jobs.attempts import Attempts, GivenUpError
 from app.jobs.engine import Chunk, HandedBackError
 from app.jobs.progress import Claim, Progress
 from app.jobs.slot import Slot
-from app.jobs.table import JobStatus
+from app.jobs.table import ItemState, JobStatus
 from chains.parallel import in_parallel
 
 __all__ = ["Crew"]
@@ -20,11 +22,15 @@ _DATABASE_PAUSES_S = 1.0, 2.0, 5.0
 
 
 class Crew:
-    """`parallel` items at once, of all chunks together. An item of a job that has ended is broken off."""
+    """`parallel` items at once, of all chunks together. An item of a job that has ended is broken off. `count` is told
+    the task and the outcome of each item that was kept: `ok`, or the code of its problem."""
 
-    def __init__(self, progress: Progress, attempts: Attempts, parallel: int) -> None:
+    def __init__(
+        self, progress: Progress, attempts: Attempts, parallel: int, count: Callable[[str, str], None]
+    ) -> None:
         self._progress = progress
         self._attempts = attempts
+        self._count = count
         self._parallel = parallel
         self._slots = asyncio.Semaphore(parallel)
         self._chunks: dict[asyncio.Task[None], Chunk] = {}
@@ -119,5 +125,7 @@ class Crew:
             self.leave({claim.job_id})
             return
         status = await self._progress.store(claim.job_id, claim.index, state, outcome)
+        if status is not None:
+            self._count(claim.task, "ok" if state is ItemState.SUCCEEDED else json.loads(outcome)["code"])
         if status is JobStatus.SUCCEEDED:
             _log.info("job %s has an outcome for each of its items", claim.job_id)

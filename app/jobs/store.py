@@ -53,7 +53,8 @@ class JobStore:
 
         def insert(connection: sa.Connection) -> Job:
             dialect = sqlite if self._database.is_sqlite else postgresql
-            if connection.execute(dialect.insert(jobs).values(values).on_conflict_do_nothing()).rowcount:
+            new = dialect.insert(jobs).values(values).on_conflict_do_nothing().returning(jobs.c.id)
+            if connection.execute(new).first():  # PostgreSQL's driver doesn't count what was inserted
                 for start in range(0, len(rows), _INSERTED_AT_ONCE):
                     connection.execute(sa.insert(items), rows[start : start + _INSERTED_AT_ONCE])
             return _job(connection, _own(connection, key_id, id))

@@ -33,15 +33,22 @@ _PURGE_S = 60.0
 
 
 class JobWork:
-    """Runs jobs while it runs itself. The queue is started with the first job that has not ended."""
+    """Runs jobs while it runs itself. The queue is started with the first job that has not ended. `count` hears of each
+    item's task and outcome."""
 
     def __init__(
-        self, database: Database, runner: Runner, quotas: Quotas, settings: JobSettings, store: JobStore
+        self,
+        database: Database,
+        runner: Runner,
+        quotas: Quotas,
+        settings: JobSettings,
+        store: JobStore,
+        count: Callable[[str, str], None],
     ) -> None:
         self._progress = Progress(database, settings.retention_s)
         self._lease = Lease(database, settings.lease_s)
         self._lease_s = settings.lease_s
-        self._crew = Crew(self._progress, Attempts(runner, quotas, settings), settings.parallel)
+        self._crew = Crew(self._progress, Attempts(runner, quotas, settings), settings.parallel, count)
         self._engine = Engine(database, self._lease.executor_id, self._work)
         self._store = store
         self._loop: asyncio.AbstractEventLoop

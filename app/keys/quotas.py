@@ -53,15 +53,15 @@ class Quotas:
             yield
             return
         give_back: Callable[[], None] | None = None
+        standings: list[Standing] = []
         try:
             try:
-                if demand is Demand.TOKENS:
-                    await self._check_spending(caller.key_id, caller.limits)
+                await self._check_spending(caller.key_id, caller.limits, standings, spends=demand is Demand.TOKENS)
                 if demand is not Demand.NOTHING:
                     give_back = await self._slot(caller)
                     await self._count(caller)
             finally:
-                told.update(rate_headers(await self._standings(caller)))
+                told.update(rate_headers([*await self._requests(caller), *standings]))
             yield
         finally:
             if give_back is not None:
@@ -76,7 +76,7 @@ class Quotas:
             return
         if record.revoked_at is not None:
             raise ProblemError("key_invalid", f"The key {key_id} was revoked.")
-        await self._check_spending(key_id, record.limits)
+        await self._check_spending(key_id, record.limits, [], spends=True)
 
     def settled(self, account: Account) -> None:
         """Charge what a request cost, tokens in and out, however it ended."""
@@ -89,16 +89,21 @@ class Quotas:
         if tokens and record is not None and record.limits.tokens_per_minute is not None:
             self._counters.spend(key_id, record.limits.tokens_per_minute, tokens)
 
-    async def _check_spending(self, key_id: str, limits: CallerLimits) -> None:
-        if limits.monthly_tokens is not None or limits.monthly_usd is not None:
-            problem = budget_problem(limits, self._spending.spent(key_id))
-            if problem is not None:
-                raise problem
+    async def _check_spending(
+        self, key_id: str, limits: CallerLimits, standings: list[Standing], *, spends: bool
+    ) -> None:
+        """Note how the tokens of the minute stand, and refuse who spends more than there is."""
         if limits.tokens_per_minute is not None:
-            standing = await self._counters.tokens(key_id, limits.tokens_per_minute)
-            if standing.remaining == 0:
-                detail = f"The {standing.limit} tokens per minute of your key are used up."
-                raise ProblemError("tokens_limited", detail, retry_after_s=standing.reset_s)
+            standings.append(await self._counters.tokens(key_id, limits.tokens_per_minute))
+        if not spends:
+            return
+        problem = budget_problem(limits, self._spending.spent(key_id)) if _has_budget(limits) else None
+        if problem is not None:
+            raise problem
+        used_up = next((standing for standing in standings if standing.remaining == 0), None)
+        if used_up is not None:
+            detail = f"The {used_up.limit} tokens per minute of your key are used up."
+            raise ProblemError("tokens_limited", detail, retry_after_s=used_up.reset_s)
 
     async def _slot(self, caller: Caller) -> Callable[[], None] | None:
         concurrency = caller.limits.concurrency
@@ -113,17 +118,17 @@ class Quotas:
     async def _count(self, caller: Caller) -> None:
         per_minute = caller.limits.requests_per_minute
         if per_minute is not None and not await self._counters.count_request(caller.key_id, per_minute):
-            standing = await self._counters.requests(caller.key_id, per_minute)
+            (standing,) = await self._requests(caller)
             detail = f"Your key may send {standing.limit} requests per minute, and has."
             raise ProblemError("rate_limited", detail, retry_after_s=standing.reset_s)
 
-    async def _standings(self, caller: Caller) -> list[Standing]:
-        limits, found = caller.limits, []
-        if limits.requests_per_minute is not None:
-            found.append(await self._counters.requests(caller.key_id, limits.requests_per_minute))
-        if limits.tokens_per_minute is not None:
-            found.append(await self._counters.tokens(caller.key_id, limits.tokens_per_minute))
-        return found
+    async def _requests(self, caller: Caller) -> list[Standing]:
+        per_minute = caller.limits.requests_per_minute
+        return [] if per_minute is None else [await self._counters.requests(caller.key_id, per_minute)]
+
+
+def _has_budget(limits: CallerLimits) -> bool:
+    return limits.monthly_tokens is not None or limits.monthly_usd is not None
 
 
 def rate_headers(standings: Sequence[Standing]) -> dict[str, str]:

@@ -12,15 +12,19 @@ if TYPE_CHECKING:
 
 __all__ = ["redis_client"]
 
-_TIMEOUT_S = 0.5
+_TIMEOUT_S = 1.0
 """Who answers later is of no use to a request that waits."""
+
+_CONNECTIONS = 32
+"""Of each worker; who finds none free waits so long for one, since then it is the worker that is slow."""
+_WAIT_S = 5.0
 
 
 def redis_client(settings: LimitSettings) -> "Redis":
     """A client for `limits.redis_url`; it connects when it is used. Raises ConfigurationError."""
     url = settings.redis_url or ""
     try:
-        from redis.asyncio import Redis
+        from redis.asyncio import BlockingConnectionPool, Redis
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
     except ImportError as error:
@@ -35,8 +39,10 @@ def redis_client(settings: LimitSettings) -> "Redis":
     # A connection that Redis closed while nobody used it is made anew once; more tries would only cost time.
     again = Retry(NoBackoff(), 1)
     try:
-        return Redis.from_url(
+        pool = BlockingConnectionPool.from_url(
             url,
+            max_connections=_CONNECTIONS,
+            timeout=_WAIT_S,
             password=_password(settings),
             socket_timeout=_TIMEOUT_S,
             socket_connect_timeout=_TIMEOUT_S,
@@ -44,6 +50,7 @@ def redis_client(settings: LimitSettings) -> "Redis":
         )
     except ValueError as error:
         raise ConfigurationError(f"limits.redis_url: {error}") from error
+    return Redis.from_pool(pool)
 
 
 def _password(settings: LimitSettings) -> str | None:

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 
 from app.caller import CallerLimits
 from app.keys.record import KeyRecord
-from app.store import metadata
+from app.store import metadata, now_ms
 from chains.errors import NotFoundError
 
-__all__ = ["add", "all_keys", "api_keys", "revoke", "rotate"]
+__all__ = ["add", "all_keys", "api_keys", "revoke", "rotate", "version"]
 
 api_keys = sa.Table(
     "api_keys",
@@ -26,12 +26,20 @@ api_keys = sa.Table(
     sa.Column("created_at", sa.BigInteger, nullable=False),
     sa.Column("expires_at", sa.BigInteger),
     sa.Column("revoked_at", sa.BigInteger),
+    sa.Column("changed_at", sa.BigInteger, nullable=False),
 )
+_KEY = [column for column in api_keys.c if column is not api_keys.c.changed_at]
+
+
+def version(connection: sa.Connection) -> int:
+    """A number that is another one after every change of the table: each change makes the `changed_at` of its row
+    larger, and with it the sum of all."""
+    return int(connection.execute(sa.select(sa.func.coalesce(sa.func.sum(api_keys.c.changed_at), 0))).scalar_one())
 
 
 def all_keys(connection: sa.Connection) -> list[KeyRecord]:
     """Every key, the oldest first, with those that were revoked."""
-    rows = connection.execute(sa.select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id)).mappings()
+    rows = connection.execute(sa.select(*_KEY).order_by(api_keys.c.created_at, api_keys.c.id)).mappings()
     return [_record(row) for row in rows]
 
 
@@ -47,6 +55,7 @@ def add(connection: sa.Connection, record: KeyRecord) -> None:
             limits=limits,
             created_at=record.created_at,
             expires_at=record.expires_at,
+            changed_at=record.created_at,
         )
     )
 
@@ -78,11 +87,12 @@ def rotate(connection: sa.Connection, key_id: str, secret_sha256: str, previous_
 
 
 def _update(connection: sa.Connection, key_id: str, **values: Any) -> None:
-    connection.execute(sa.update(api_keys).where(api_keys.c.id == key_id).values(**values))
+    later = sa.case((api_keys.c.changed_at < now_ms(), now_ms()), else_=api_keys.c.changed_at + 1)
+    connection.execute(sa.update(api_keys).where(api_keys.c.id == key_id).values(**values, changed_at=later))
 
 
 def _found(connection: sa.Connection, key_id: str) -> KeyRecord:
-    statement = sa.select(api_keys).where(api_keys.c.id == key_id).with_for_update()
+    statement = sa.select(*_KEY).where(api_keys.c.id == key_id).with_for_update()
     rows: Sequence[Any] = connection.execute(statement).mappings().all()
     if not rows:
         raise NotFoundError(f"There is no key {key_id}; `copydesk keys list` shows them all.")

@@ -132,7 +132,10 @@ APPLICATION_CASES = {
     "OPTIONS": Case(head(b"OPTIONS /v1/summarize HTTP/1.1"), 405, "method_not_allowed"),
     "a method nobody knows": Case(head(b"BREW /v1/summarize HTTP/1.1"), 405, "method_not_allowed"),
     "a POST without a length": Case(head(b"POST /v1/summarize HTTP/1.1", JSON[:-2]), 422, "invalid_request"),
-    "no media type": Case(head(b"POST /v1/summarize HTTP/1.1", b"Content-Length: 0"), 415, "media_type_unsupported"),
+    "no media type": Case(
+        head(b"POST /v1/summarize HTTP/1.1", b"Content-Length: 2") + b"{}", 415, "media_type_unsupported"
+    ),
+    "no body at all": Case(head(b"POST /v1/summarize HTTP/1.1"), 422, "invalid_request"),
     "a compressed body": Case(
         post(b"/v1/summarize", b"\x1f\x8b\x08", b"Content-Encoding: gzip"), 415, "media_type_unsupported", "gzip"
     ),
@@ -150,6 +153,9 @@ APPLICATION_CASES = {
     "another host": Case(b"GET /healthz HTTP/1.1\r\nHost: example.org\r\n\r\n", 403, "host_not_allowed"),
     "a broken host": Case(b"GET /healthz HTTP/1.1\r\nHost: [::1\r\n\r\n", 403, "host_not_allowed"),
     "another host in the target": Case(head(b"GET http://example.org/healthz HTTP/1.1"), 403, "host_not_allowed"),
+    "no such job": Case(head(b"GET /v1/jobs/none HTTP/1.1"), 404, "job_unknown"),
+    "no such part of a job": Case(head(b"GET /v1/jobs/none/log HTTP/1.1"), 404, "not_found", "/openapi.json"),
+    "a parameter that is no number": Case(head(b"GET /v1/jobs?limit=many HTTP/1.1"), 422, "invalid_request", "limit"),
     "no such prompt": Case(head(b"GET /v1/prompts/none HTTP/1.1"), 404, "prompt_unknown"),
 }
 

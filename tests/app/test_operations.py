@@ -161,11 +161,15 @@ def test_a_killed_worker_leaves_its_counts_and_takes_its_slots_along(tmp_path: P
         for _ in range(6):
             with running.client() as once:
                 assert once.post("/v1/summarize", json={"text": "x"}).status_code == 200
+        served = 'copydesk_http_requests_total{code="ok",operation="summarize",status="2xx"}'
+        assert wait_until(lambda: asked(served) == 6)
         killed = next(folder.glob("gauge_livesum_*.db"))
         os.kill(int(killed.stem.rpartition("_")[2]), signal.SIGKILL)
         slots = 'copydesk_backend_slots{backend="only"}'
         assert wait_until(lambda: asked(slots) == 4 and not killed.exists(), 30)
         assert asked('copydesk_answers_total{backend="only",cache="miss",task="summarize"}') == 6
+        assert asked(served) == 6
+        assert asked("copydesk_workers") == 2
         assert running.stop() == 0
     assert list(tmp_path.glob("copydesk-metrics-*")) == []
 

@@ -73,6 +73,23 @@ def test_a_crash_costs_the_request_in_flight_and_no_other(caplog: pytest.LogCapt
 
 
 @pytest.mark.e2e
+def test_what_ends_a_service_leaves_it_its_model() -> None:
+    require_embedded()
+
+    async def answer(server: ModelServer) -> str:
+        model = chat_model(server)
+        try:
+            return str((await model.ainvoke("Say hello.", max_tokens=5)).text)
+        finally:
+            await model.aclose()
+
+    with ModelServer("local", parameters()) as server:
+        os.kill(server.pid, signal.SIGTERM)
+        assert asyncio.run(answer(server))
+        assert server.restarts == 0
+
+
+@pytest.mark.e2e
 def test_a_process_that_hangs_is_replaced() -> None:
     require_embedded()
     with ModelServer("local", parameters(health_every_s=0.2, hung_after_s=1)) as server:

@@ -12,12 +12,13 @@ import httpx
 import pytest
 
 from tests.conftest import wait_until
+from tests.deploy.jobs import REWRITE, counts_of, finished, submitted
 from tests.deploy.topology import Topology, running
 from tests.servers import PostgresServer
 
 pytestmark = pytest.mark.e2e
 
-REWRITE = {"text": "gimme the report", "style": "formal"}
+ITEMS = 60
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,22 @@ def rewrites_of(topology: Topology, url: str) -> int:
         page = client.get("/metrics").text
     pattern = r'^copydesk_http_requests_total\{.*?operation="rewrite",status="2xx"\} (\d+)'
     return sum(map(int, re.findall(pattern, page, re.MULTILINE)))
+
+
+def answers_to(topology: Topology, number: int) -> list[int]:
+    statuses: list[int] = []
+
+    def call(turn: int) -> None:
+        with topology.client(url=topology.hosts[turn % 2].url) as client:
+            body = {**REWRITE, "audience": f"reader {turn}"}
+            statuses.append(client.post("/v1/rewrite", json=body).status_code)
+
+    threads = [threading.Thread(target=call, args=(turn,)) for turn in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return statuses
 
 
 def test_both_hosts_are_ready_and_closed_without_a_key(topology: Topology) -> None:
@@ -120,7 +137,7 @@ def test_all_hosts_together_never_ask_for_more_than_the_servers_slots(topology: 
     model.first_s = 0.2  # type: ignore[attr-defined]
     counts.most_active = 0
     try:
-        assert Counter(_many(topology, 12)) == {200: 12}
+        assert Counter(answers_to(topology, 12)) == {200: 12}
     finally:
         model.first_s = 0.0  # type: ignore[attr-defined]
     assert counts.most_active == topology.ollama.parallel
@@ -155,17 +172,30 @@ def test_hosts_restart_one_by_one_and_no_caller_sees_it(topology: Topology) -> N
     assert statuses[200] > 10
 
 
-def _many(topology: Topology, number: int) -> list[int]:
-    statuses: list[int] = []
+def test_a_job_is_read_and_cancelled_at_another_host(topology: Topology) -> None:
+    first, second = topology.hosts
+    with topology.client(url=first.url) as one, topology.client(url=second.url) as other:
+        job_id = submitted(one, 20)
+        results = finished(other, job_id)
+        assert [entry["result"]["text"] for entry in results] == ["Hello there."] * 20
+        assert one.get("/v1/jobs").json()["jobs"] == other.get("/v1/jobs").json()["jobs"]
+        assert one.delete(f"/v1/jobs/{job_id}").status_code == 204
+        assert other.get(f"/v1/jobs/{job_id}").status_code == 404
 
-    def call(turn: int) -> None:
-        with topology.client(url=topology.hosts[turn % 2].url) as client:
-            body = {**REWRITE, "audience": f"reader {turn}"}
-            statuses.append(client.post("/v1/rewrite", json=body).status_code)
 
-    threads = [threading.Thread(target=call, args=(turn,)) for turn in range(number)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return statuses
+def test_a_job_is_finished_by_the_host_that_is_left(topology: Topology) -> None:
+    """The other one loses its power in the middle of it: the last test of this topology."""
+    topology.ollama.model.first_s = 0.2  # type: ignore[attr-defined]
+    first, second = topology.hosts
+    try:
+        with topology.client(url=first.url) as one, topology.client(url=second.url) as other:
+            job_id = submitted(one, ITEMS)
+            assert wait_until(lambda: counts_of(other, job_id)["succeeded"] > ITEMS // 10, 60)
+            first.kill()
+            results = finished(other, job_id)
+        answered = [entry["index"] for entry in results if entry["result"]["text"] == "Hello there."]
+        assert answered == list(range(ITEMS))
+        with topology.client() as caller:
+            assert [caller.post("/v1/rewrite", json=REWRITE).status_code for _ in range(4)] == [200] * 4
+    finally:
+        topology.ollama.model.first_s = 0.0  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ again, so that the child ends with its parent, however that ends.
 
 import json
 import os
+import signal
 import sys
 from typing import Any
 
@@ -18,6 +19,8 @@ _LARGEST_PROMPT_CACHE_MIB = 256
 
 
 def main() -> None:
+    # A service manager tells all processes of a service to end: requests in flight still need the model.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     wanted = json.loads(sys.stdin.readline())
     # Standard output carries the one line of answer; what native code prints goes to standard error, which is drained.
     with os.fdopen(os.dup(1), "w") as answer:

@@ -18,7 +18,7 @@ LEASE_S = 2
 SCRIPT: list[dict[str, Any]] = [
     {"when": "outage", "fail": "unavailable"},
     {"when": "midway", "answer": "one two three", "fail": "unavailable", "fail_after": 2},
-    {"when": "slow", "answer": "A slow answer.", "delay_ms": 1500},
+    {"when": "slow", "answer": "A slow answer.", "delay_ms": 3000},
     {"when": "for long", "answer": "word " * 400, "token_ms": 20},
     {"when": "in full", "answer": "word " * 500},
     {"answer": "A short answer."},

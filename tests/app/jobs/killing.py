@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,12 +15,15 @@ from app.store import Database
 from tests.app.jobs.kit import CountingModel
 from tests.conftest import Service, serving
 
-__all__ = ["Ledger", "Site", "check", "note", "stored"]
+__all__ = ["PARALLEL", "Ledger", "Site", "check", "note"]
+
+PARALLEL = 4
+"""Items that a worker works on at once, which is the default."""
 
 
 @dataclass
 class Ledger:
-    """What was found at the kills: calls of items whose result was stored then, and requests in flight."""
+    """What was found at the kills: calls of items that were stored then, and how many were begun and not stored."""
 
     calls_then: dict[int, int] = field(default_factory=dict)
     in_flight: int = 0
@@ -41,26 +45,23 @@ class Site:
             yield found
 
 
-def stored(url: str, job_id: str) -> set[int]:
-    """The items whose outcome is stored."""
-    database = Database(DatabaseSettings(url=url))
+def note(ledger: Ledger, site: Site, job_id: str, model: CountingModel) -> None:
+    """After a kill: what is stored now must never be asked for again; what was begun and isn't stored may be."""
+    database = Database(DatabaseSettings(url=site.url))
     try:
         with database.transaction() as connection:
-            wanted = sa.select(items.c.index).where(items.c.job_id == job_id, items.c.position.is_not(None))
-            return set(connection.execute(wanted).scalars())
+            mine = sa.select(items.c.index).where(items.c.job_id == job_id)
+            stored = connection.execute(mine.where(items.c.position.is_not(None))).scalars().all()
+            begun = connection.execute(mine.where(items.c.state == "running")).scalars().all()
     finally:
         database.close()
-
-
-def note(ledger: Ledger, site: Site, job_id: str, model: CountingModel, in_flight: int) -> None:
-    """After a kill: what is stored now must never be asked for again."""
     ledger.kills += 1
-    ledger.in_flight += in_flight
-    for index in stored(site.url, job_id):
+    ledger.in_flight += min(len(begun), PARALLEL)
+    for index in stored:
         ledger.calls_then.setdefault(index, model.calls[index])
 
 
-def check(ledger: Ledger, model: CountingModel, count: int, found: list[dict[str, object]]) -> dict[str, int]:
+def check(ledger: Ledger, model: CountingModel, count: int, found: list[dict[str, Any]]) -> dict[str, int]:
     """Nothing is lost, nothing that was stored is repeated, and no more is repeated than was in flight; the figures."""
     repeats = Counter({index: calls - 1 for index, calls in model.calls.items() if calls > 1})
     again = {index: model.calls[index] - calls for index, calls in ledger.calls_then.items()}

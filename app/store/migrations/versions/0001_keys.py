@@ -20,4 +20,5 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("expires_at", sa.BigInteger),
         sa.Column("revoked_at", sa.BigInteger),
+        sa.Column("changed_at", sa.BigInteger, nullable=False),
     )

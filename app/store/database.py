@@ -55,9 +55,11 @@ class Database:
     @cached_property
     def engine(self) -> sa.Engine:
         if not self.is_sqlite:
-            return sa.create_engine(self.url, pool_pre_ping=True, pool_size=_THREADS, connect_args=_POSTGRES)
+            pool: dict[str, Any] = {"pool_pre_ping": True, "pool_size": _THREADS}
+            return sa.create_engine(self.url, hide_parameters=True, connect_args=_POSTGRES, **pool)
         _make_private(Path(self.url.database or ""))
-        engine = sa.create_engine(self.url, connect_args={"timeout": _LOCK_TIMEOUT_S, "check_same_thread": False})
+        options = {"timeout": _LOCK_TIMEOUT_S, "check_same_thread": False}
+        engine = sa.create_engine(self.url, hide_parameters=True, connect_args=options)  # no text in an error's words
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine

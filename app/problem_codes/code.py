@@ -1,4 +1,4 @@
-"""One of the errors that a caller can see."""
+"""One error of the closed list."""
 
 from dataclasses import dataclass
 

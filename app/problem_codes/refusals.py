@@ -1,10 +1,10 @@
-"""The errors that a caller can do something about (4xx), in the order of their statuses."""
+"""What is wrong with a request, by status: 4xx."""
 
-from app.problem_code import ProblemCode
+from app.problem_codes.code import ProblemCode
 
-__all__ = ["REQUEST_PROBLEMS"]
+__all__ = ["REFUSALS"]
 
-REQUEST_PROBLEMS = (
+REFUSALS = (
     ProblemCode(
         "invalid_json",
         400,
@@ -211,13 +211,6 @@ REQUEST_PROBLEMS = (
         "The document takes more time or memory than one may, unpacks to far more than it seems, or is nested too "
         "deeply. Its parser was stopped.",
         "Send the document in parts, or print it to a new PDF and send that.",
-    ),
-    ProblemCode(
-        "idempotency_key_reused",
-        422,
-        "The Idempotency-Key belongs to another request",
-        "The same `Idempotency-Key` was sent to the same operation before, with another body.",
-        "Send a new key with each new request, and the same body with each retry.",
     ),
     ProblemCode(
         "budget_exhausted",

@@ -1,10 +1,10 @@
-"""The errors of the service and of what stands behind it (5xx), in the order of their statuses."""
+"""What went wrong in the service or behind it, by status: 5xx."""
 
-from app.problem_code import ProblemCode
+from app.problem_codes.code import ProblemCode
 
-__all__ = ["SERVICE_PROBLEMS"]
+__all__ = ["FAILURES"]
 
-SERVICE_PROBLEMS = (
+FAILURES = (
     ProblemCode(
         "internal",
         500,

@@ -69,15 +69,16 @@ class JobWork:
         then the rest is handed back."""
         self._loop = asyncio.get_running_loop()
         stop = asyncio.create_task(self._hear(stopping))
-        watching = asyncio.create_task(self._watch())
+        watching, beating = asyncio.create_task(self._watch()), asyncio.create_task(self._beat())
         try:
             yield
         finally:
             stopping.set()
             stopped_at = await stop
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
-            await self._stop(max(0.0, stopped_at + grace_s - self._loop.time()))
+            await _ended(watching)
+            await self._crew.stop(max(0.0, stopped_at + grace_s - self._loop.time()))
+            await _ended(beating)
+            await self._stop()
 
     async def _hear(self, stopping: asyncio.Event) -> float:
         """Wait until the service is to stop; when that was, by the loop's clock."""
@@ -108,29 +109,45 @@ class JobWork:
             self._purge_at = now + _PURGE_S
         if not self._engine.is_launched and not await self._progress.is_any_due():
             return
-        if not await self._is_mine(now):
+        if not await self._takes_part():
             return
         if not self._engine.is_launched:
             await self._in_engine(self._engine.launch)
         await self._take_over()
         for due in await self._progress.due(_AGAIN_S):
             await self._in_engine(partial(self._engine.enqueue, due.chunks, due.key_id, due.priority))
-        if self._crew.job_ids:
-            self._crew.leave(await self._progress.ended_among(self._crew.job_ids))
         if now >= self._sweep_at:
             await self._in_engine(self._engine.sweep)
             self._sweep_at = now + _PURGE_S / 4
 
-    async def _is_mine(self, now: float) -> bool:
-        """Hold the lease. Whoever was silent for longer than it lasts has lost his work to others, and drops it."""
-        if now > self._held_until:
-            self._crew.abandon()
-        elif now < self._held_until - self._lease_s * 2 / 3:
+    async def _takes_part(self) -> bool:
+        """Hold the lease. Whoever has lost it takes nothing more from the queue until it is his again."""
+        if self._loop.time() < self._held_until:
             return True
+        if self._engine.is_launched:
+            await self._in_engine(self._engine.close)
+        return await self._renew()
+
+    async def _renew(self) -> bool:
+        begun = self._loop.time()
         is_held = await self._lease.take()
         if is_held:
-            self._held_until = now + self._lease_s
+            self._held_until = begun + self._lease_s
         return is_held
+
+    async def _beat(self) -> None:
+        """Show that this process lives, and drop what others have ended or taken over: however long a look takes."""
+        while True:
+            await asyncio.sleep(_TICK_S)
+            try:
+                if self._held_until and self._loop.time() > self._held_until - self._lease_s * 2 / 3:
+                    await self._renew()
+                if self._crew.job_ids:
+                    self._crew.leave(await self._progress.ended_among(self._crew.job_ids))
+            except DBAPIError as error:
+                _log.warning("jobs: the database failed (%s)", type(error).__name__)
+            if self._loop.time() > self._held_until:
+                self._crew.abandon()
 
     async def _take_over(self) -> None:
         executors = await self._in_engine(self._engine.executors)
@@ -150,9 +167,13 @@ class JobWork:
             raise HandedBackError from None
         waiting.result()
 
-    async def _stop(self, grace_s: float) -> None:
-        await self._crew.stop(grace_s)
+    async def _stop(self) -> None:
         if self._engine.is_launched:
             await self._in_engine(self._engine.close)
             await self._lease.give_up()
         self._engine.threads.shutdown()
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -11,12 +11,14 @@ import yaml
 from app.error_page import errors_html
 from app.problem_codes import CODES
 from tests.app.raw_http import Answer, connected, exchange, read_answer
-from tests.conftest import Service, scripted_configuration, serving, wait_until
+from tests.conftest import ROOT, Service, scripted_configuration, serving, wait_until
 
 pytestmark = pytest.mark.e2e
 
 INTERNAL = re.compile(
-    r"Traceback|File \"|\.py\b|site-packages|uvicorn|starlette|fastapi|pydantic|h11|python|/tmp/|/work/", re.IGNORECASE
+    r"Traceback|File \"|\.py\b|site-packages|uvicorn|starlette|fastapi|pydantic|h11|python|/tmp/|"
+    + re.escape(str(ROOT)),
+    re.IGNORECASE,
 )
 JSON = b"Content-Type: application/json\r\n"
 

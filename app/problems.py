@@ -198,7 +198,7 @@ def _plain(item: Mapping[str, Any]) -> str:
 def _field(item: Mapping[str, Any]) -> errors.FieldError:
     location = item["loc"]
     if location and location[0] in _PARAMETERS:
-        return ParameterError("", item["type"], _plain(item), str(location[-1]))
+        return ParameterError("", item["type"], _plain(item), str(location[1]))
     return errors.FieldError(_pointer(location), item["type"], _plain(item))
 
 

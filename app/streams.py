@@ -64,7 +64,8 @@ def _events_described(task: Task[Any, Any]) -> dict[str, Any]:
         "description": f"Server-sent events: `delta` (data: {Delta.__name__}) any number of times, then either `done` "
         f"(data: {done}, whose text is all deltas joined) or `error` (data: Problem). Their ids count from 1. A "
         "comment (a line that begins with a colon) comes where there would be silence for long.",
-        "content": {MEDIA_TYPE: {"schema": {"type": "string"}}},
+        # As a plain string, Java's generator would read them as JSON.
+        "content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
     }
 
 

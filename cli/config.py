@@ -22,8 +22,10 @@ def show(config: ConfigFile = None) -> None:
 def check(config: ConfigFile = None) -> None:
     """Check the configuration, the prompts and the routes without starting anything. Lists every problem."""
     from app.composition import build_runner, prompt_folder
+    from app.keys import check_settings
 
     settings = load_settings(config)
+    check_settings(settings)
     runner = build_runner(settings)
     prompts = ", ".join(f"{name}@{runner.prompt(name).version}" for name in runner.tasks)
     print("The configuration is good.")

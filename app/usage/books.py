@@ -126,7 +126,7 @@ class UsageBooks:
             try:
                 while self._batch is not None or self._pending:
                     await self.flush()
-            except sa.exc.DBAPIError as error:
+            except Exception as error:  # whatever it is: books that end in silence would be worse
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
                 _log.warning("usage is not written yet, and kept: %s", _reason(error))
             else:
@@ -150,7 +150,7 @@ class UsageBooks:
                     await self.flush()
                 await self.database.run(lambda connection: forget_writer(connection, self._writer))
                 return
-            except sa.exc.DBAPIError as error:
+            except Exception as error:
                 if left:
                     await asyncio.sleep(_INTERVAL_S)
                     continue
@@ -158,5 +158,6 @@ class UsageBooks:
                 _log.error("usage is lost, as the database cannot be written: %s: %s", lost, _reason(error))
 
 
-def _reason(error: sa.exc.DBAPIError) -> str:
-    return str(error.orig).strip().splitlines()[0]
+def _reason(error: Exception) -> str:
+    said = str(error.orig if isinstance(error, sa.exc.DBAPIError) else error).strip() or type(error).__name__
+    return said.splitlines()[0]

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.problems import ParameterError
 from app.usage.contract import Estimates, UsageGroup, UsageReport, UsageRow, UsageSums
 from app.usage.footprint import HIGH_FACTOR, LOW_FACTOR, Footprint
 from app.usage.table import AMOUNTS, usage_daily
@@ -35,7 +36,7 @@ def query_of(
 ) -> UsageQuery:
     """From what a caller wrote. Without a last day it is today, without a first one that of the last one's month.
 
-    Raises InvalidInput, with pointers to `from` and `to`, for what is no day, an end before its beginning, or more
+    Raises InvalidInput, which names `from` and `to`, for what is no day, an end before its beginning, or more
     than a year.
     """
     problems: list[FieldError] = []
@@ -43,10 +44,12 @@ def query_of(
     last_day = end or today or datetime.now(UTC).date()
     first_day = begin or last_day.replace(day=1)
     if not problems and first_day > last_day:
-        problems.append(FieldError("/from", "range_reversed", f"The first day, {first_day}, is after {last_day}"))
+        problems.append(
+            ParameterError("", "range_reversed", f"The first day, {first_day}, is after {last_day}", "from")
+        )
     if not problems and (last_day - first_day).days >= MOST_DAYS:
         days = (last_day - first_day).days + 1
-        problems.append(FieldError("/from", "range_too_long", f"Ask for at most {MOST_DAYS} days, not {days}"))
+        problems.append(ParameterError("", "range_too_long", f"Ask for at most {MOST_DAYS} days, not {days}", "from"))
     if problems:
         raise InvalidInput("; ".join(problem.message for problem in problems) + ".", problems)
     return UsageQuery(first_day, last_day, tuple(dict.fromkeys(groups)) or DEFAULT_GROUPS, key)
@@ -61,7 +64,7 @@ def _day(name: str, said: str | None, problems: list[FieldError]) -> date | None
             return day
     except ValueError:
         pass
-    problems.append(FieldError(f"/{name}", "not_a_day", f"{name} must be a day like 2026-11-30, not {said[:20]!r}"))
+    problems.append(ParameterError("", "not_a_day", f"{name} must be a day like 2026-11-30, not {said[:20]!r}", name))
     return None
 
 
@@ -83,7 +86,7 @@ def read_rows(connection: sa.Connection, query: UsageQuery) -> list[UsageRow]:
     if len(found) > MOST_ROWS:
         raise InvalidInput(
             f"There are more than {MOST_ROWS} rows: group by less, or ask for fewer days.",
-            [FieldError("/group_by", "too_many_rows", f"This makes more than {MOST_ROWS} rows")],
+            [ParameterError("", "too_many_rows", f"This makes more than {MOST_ROWS} rows", "group_by")],
         )
     return [UsageRow(**{group.value: row[group.value] for group in query.groups}, **_told(dict(row))) for row in found]
 

@@ -11,12 +11,14 @@ import yaml
 from app.error_page import errors_html
 from app.problem_codes import CODES
 from tests.app.raw_http import Answer, connected, exchange, read_answer
-from tests.conftest import Service, scripted_configuration, serving, wait_until
+from tests.conftest import ROOT, Service, scripted_configuration, serving, wait_until
 
 pytestmark = pytest.mark.e2e
 
 INTERNAL = re.compile(
-    r"Traceback|File \"|\.py\b|site-packages|uvicorn|starlette|fastapi|pydantic|h11|python|/tmp/|/work/", re.IGNORECASE
+    r"Traceback|File \"|\.py\b|site-packages|uvicorn|starlette|fastapi|pydantic|h11|python|/tmp/|"
+    + re.escape(str(ROOT)),
+    re.IGNORECASE,
 )
 JSON = b"Content-Type: application/json\r\n"
 
@@ -132,7 +134,10 @@ APPLICATION_CASES = {
     "OPTIONS": Case(head(b"OPTIONS /v1/summarize HTTP/1.1"), 405, "method_not_allowed"),
     "a method nobody knows": Case(head(b"BREW /v1/summarize HTTP/1.1"), 405, "method_not_allowed"),
     "a POST without a length": Case(head(b"POST /v1/summarize HTTP/1.1", JSON[:-2]), 422, "invalid_request"),
-    "no media type": Case(head(b"POST /v1/summarize HTTP/1.1", b"Content-Length: 0"), 415, "media_type_unsupported"),
+    "no media type": Case(
+        head(b"POST /v1/summarize HTTP/1.1", b"Content-Length: 2") + b"{}", 415, "media_type_unsupported"
+    ),
+    "no body at all": Case(head(b"POST /v1/summarize HTTP/1.1"), 422, "invalid_request"),
     "a compressed body": Case(
         post(b"/v1/summarize", b"\x1f\x8b\x08", b"Content-Encoding: gzip"), 415, "media_type_unsupported", "gzip"
     ),
@@ -150,6 +155,9 @@ APPLICATION_CASES = {
     "another host": Case(b"GET /healthz HTTP/1.1\r\nHost: example.org\r\n\r\n", 403, "host_not_allowed"),
     "a broken host": Case(b"GET /healthz HTTP/1.1\r\nHost: [::1\r\n\r\n", 403, "host_not_allowed"),
     "another host in the target": Case(head(b"GET http://example.org/healthz HTTP/1.1"), 403, "host_not_allowed"),
+    "no such job": Case(head(b"GET /v1/jobs/none HTTP/1.1"), 404, "job_unknown"),
+    "no such part of a job": Case(head(b"GET /v1/jobs/none/log HTTP/1.1"), 404, "not_found", "/openapi.json"),
+    "a parameter that is no number": Case(head(b"GET /v1/jobs?limit=many HTTP/1.1"), 422, "invalid_request", "limit"),
     "no such prompt": Case(head(b"GET /v1/prompts/none HTTP/1.1"), 404, "prompt_unknown"),
 }
 

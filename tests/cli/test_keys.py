@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from chains.errors import InvalidInput, NotFoundError
+from chains.errors import ConfigurationError, InvalidInput, NotFoundError
+from cli import config
 from cli.keys import app
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -81,3 +82,12 @@ def test_what_is_wrong_is_told(arguments: tuple[str, ...], message: str) -> None
     assert isinstance(done.exception, InvalidInput | NotFoundError)
     assert message in str(done.exception)
     assert done.stdout == ""
+
+
+def test_config_check_reads_the_first_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "first").write_text("hunter2")
+    monkeypatch.setenv("COPYDESK_KEYS__FIRST_KEY_FILE", str(tmp_path / "first"))
+    done = CliRunner().invoke(config.app, ["check"])
+    assert isinstance(done.exception, ConfigurationError)
+    assert "keys.first_key_file" in str(done.exception)
+    assert "hunter2" not in str(done.exception)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import httpx
+import psycopg
 import pytest
 
 from tests.conftest import wait_until
@@ -19,6 +20,7 @@ from tests.servers import PostgresServer
 pytestmark = pytest.mark.e2e
 
 ITEMS = 60
+CONNECTIONS_OF_A_WORKER = 10  # docs/deploy.md
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +183,20 @@ def test_a_job_is_read_and_cancelled_at_another_host(topology: Topology) -> None
         assert one.get("/v1/jobs").json()["jobs"] == other.get("/v1/jobs").json()["jobs"]
         assert one.delete(f"/v1/jobs/{job_id}").status_code == 204
         assert other.get(f"/v1/jobs/{job_id}").status_code == 404
+
+
+def test_a_worker_has_no_more_connections_than_the_guide_says(
+    topology: Topology, postgres_server: PostgresServer
+) -> None:
+    database = topology.environment["COPYDESK_DATABASE__URL"].rpartition("/")[2]
+    with topology.client() as client:
+        job_id = submitted(client, 20)
+        assert Counter(answers_to(topology, 12)) == {200: 12}
+        finished(client, job_id)
+    with psycopg.connect(postgres_server.url) as connection:
+        counted = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = %s", [database]).fetchone()
+    assert counted
+    assert 0 < counted[0] <= len(topology.hosts) * CONNECTIONS_OF_A_WORKER
 
 
 def test_a_job_is_finished_by_the_host_that_is_left(topology: Topology) -> None:

@@ -35,7 +35,7 @@ def test_it_leaves_the_service_few_rights() -> None:
 @pytest.mark.parametrize("commented", [False, True], ids=["as it is", "with PostgreSQL and Redis"])
 def test_every_credential_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, commented: bool) -> None:
     text = re.sub(r"^#(?=LoadCredential|Environment)", "", TEXT, flags=re.MULTILINE) if commented else TEXT
-    given = dict(re.findall(r"^LoadCredential=(\w+):/etc/copydesk/(\w+)$", text, re.MULTILINE))
+    given = dict(re.findall(r"^LoadCredential=(\w+):/etc/copydesk/secrets/(\w+)$", text, re.MULTILINE))
     read = dict(re.findall(r"^Environment=(COPYDESK_\w+)=%d/(\w+)$", text, re.MULTILINE))
     assert {name: name for name in given} == given
     assert sorted(read.values()) == sorted(given)

@@ -13,27 +13,37 @@ from tests.conftest import Service, program, wait_until
 pytestmark = pytest.mark.e2e
 
 
-@pytest.mark.parametrize("characters", [50, 2_000_000], ids=["small", "2 MB"])
-def test_the_default_client_of_the_jdk_is_served(scripted_service: Service, characters: int) -> None:
-    java = program("java", "openjdk-17-jdk-headless")
-    source = Path(__file__).with_name("JdkClient.java")
-    command = [java, str(source), scripted_service.url, str(characters)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    answers = done.stdout.splitlines()
-    assert len(answers) == 2, done.stderr
-    assert all(answer.startswith("200 HTTP_1_1") and "A short answer." in answer for answer in answers), answers
+JAVA = Path(__file__).with_name("java")
 
 
-def stream_in_java(service: Service, text: str, how: str) -> list[str]:
-    source = Path(__file__).with_name("JdkStream.java")
-    command = [program("java", "openjdk-17-jdk-headless"), str(source), service.url, text, how]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+def in_java(program_file: str, *arguments: str) -> list[str]:
+    """The lines that a Java program prints."""
+    command = [program("java", "openjdk-17-jdk-headless"), str(JAVA / program_file), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
 
+@pytest.mark.parametrize(
+    ("characters", "in_turn", "at_once"),
+    [
+        pytest.param(50, 20, 0, id="small, on one connection"),
+        pytest.param(50, 0, 32, id="small, at once"),
+        pytest.param(2_000_000, 2, 8, id="2 MB, in turn and at once"),
+    ],
+)
+def test_the_default_client_of_the_jdk_is_served(
+    scripted_service: Service, characters: int, in_turn: int, at_once: int
+) -> None:
+    """It prefers HTTP/2, and asks for it with an Upgrade that must cost no body."""
+    answers = in_java("JdkClient.java", scripted_service.url, str(characters), str(in_turn), str(at_once))
+    assert len(answers) == in_turn + at_once
+    assert [answer for answer in answers if not answer.startswith("200 HTTP_1_1 {")] == []
+    assert [answer for answer in answers if "A short answer." not in answer] == []
+
+
 def test_the_default_client_of_the_jdk_reads_a_stream(scripted_service: Service) -> None:
-    status, *lines = stream_in_java(scripted_service, "x", "stay")
+    status, *lines = in_java("JdkStream.java", scripted_service.url, "x", "stay")
     assert status.startswith("200 text/event-stream")
     events = [line.removeprefix("event: ") for line in lines if line.startswith("event: ")]
     assert events == ["delta", "delta", "delta", "done"]
@@ -41,7 +51,7 @@ def test_the_default_client_of_the_jdk_reads_a_stream(scripted_service: Service)
 
 
 def test_a_stream_that_java_closes_is_over_here(scripted_service: Service) -> None:
-    assert "event: delta" in stream_in_java(scripted_service, "at length", "leave")
+    assert "event: delta" in in_java("JdkStream.java", scripted_service.url, "at length", "leave")
     gone = "id=jdk-leave code=caller_gone"
     assert wait_until(lambda: any(gone in line for line in scripted_service.log))
 

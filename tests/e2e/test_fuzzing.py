@@ -27,7 +27,7 @@ def test_the_service_keeps_to_its_document(keyed: KeyedService, tmp_path: Path) 
 
 @pytest.mark.soak
 def test_the_service_keeps_to_its_document_in_thousands_of_cases(keyed: KeyedService, tmp_path: Path) -> None:
-    found = fuzz(keyed, tmp_path, "--phases", "examples,coverage,fuzzing", "--max-examples", "100", timeout_s=3000)
+    found = fuzz(keyed, tmp_path, "--phases", "examples,coverage,fuzzing", "--max-examples", "200", timeout_s=3000)
     assert found.passed, found.report
     assert found.cases > 5000
     assert [operation for operation in OPERATIONS if not found.succeeded(operation)] == []

@@ -11,6 +11,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage
 
 from chains.backends.configuration import ContinuationScores, Timeouts, untold
+from chains.backends.langchain_provider.answer import AnswerReader
 from chains.backends.ollama.configuration import OllamaConfig
 from chains.backends.scripted.chat_model import ScriptedChatModel
 from chains.backends.watched import Bounds, watched
@@ -247,3 +248,20 @@ def test_scores_of_the_script_are_charged_as_it_reported() -> None:
         return first.usage + second.usage
 
     assert using(lane, work) == model.reported
+
+
+def test_what_a_provider_tells_at_the_beginning_counts_where_its_answer_is_left() -> None:
+    """As Anthropic's protocol does: first what was read, with the first of the tokens written; the rest at the end."""
+    reader = AnswerReader("saas", is_form=False)
+    first: Any = {"input_tokens": 50, "output_tokens": 1, "total_tokens": 51}
+    last: Any = {"input_tokens": 0, "output_tokens": 6, "total_tokens": 6}
+    said = [
+        AIMessageChunk(content="", usage_metadata=first),
+        AIMessageChunk(content="one "),
+        AIMessageChunk(content="two "),
+        AIMessageChunk(content="three"),
+    ]
+    chunks = [reader.read(message) for message in said]
+    assert usage_of(whole_message(chunks)) == Usage(50, 0, 3, 1)
+    reader.read(AIMessageChunk(content="", usage_metadata=last, response_metadata={"stop_reason": "end_turn"}))
+    assert usage_of(whole_message([*chunks, reader.last("m", needs_reason=True)])) == Usage(50, 0, 7, 1)

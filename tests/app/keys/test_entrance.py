@@ -16,7 +16,7 @@ import yaml
 from app.keys.secret import PresentedKey, mint
 from app.store import now_ms
 from tests.app.keys.holders import calling, connected, new_key, revoke, rotate
-from tests.conftest import ROOT, SCRIPT, Service, scripted_configuration, serving, wait_until
+from tests.conftest import ROOT, SCRIPT, Service, program, scripted_configuration, serving, wait_until
 from tests.prompt_folder import PromptFolder
 
 pytestmark = pytest.mark.e2e
@@ -271,6 +271,57 @@ def test_kept_answers_are_of_one_key(service: Service, url: str) -> None:
         answers = [client.post("/v1/generate", json=body).json() for client in (one, one, other)]
     caches = [answer["meta"]["cache"] for answer in answers]
     assert caches == ["miss", "hit", "miss"]
+
+
+def test_jobs_and_usage_are_of_one_key(service: Service, url: str) -> None:
+    with calling(service, new_key(url)) as owner, calling(service, new_key(url)) as other:
+        job = owner.post("/v1/jobs", json={"task": "summarize", "items": [BODY]}).json()["id"]
+        assert wait_until(lambda: owner.get(f"/v1/jobs/{job}").json()["status"] == "succeeded")
+        for method, path in (
+            ("GET", f"/v1/jobs/{job}"),
+            ("GET", f"/v1/jobs/{job}/results"),
+            ("POST", f"/v1/jobs/{job}/cancel"),
+            ("DELETE", f"/v1/jobs/{job}"),
+        ):
+            nobodys = path.replace(job, "0" * len(job))
+            body: dict[str, str] | None = {} if method == "POST" else None
+            answers = [other.request(method, at, json=body, headers={"x-request-id": "r"}) for at in (path, nobodys)]
+            assert [answer.status_code for answer in answers] == [404, 404], path
+            assert answers[0].text == answers[1].text.replace(nobodys, path).replace("0" * len(job), job)
+        assert other.get("/v1/jobs").json()["jobs"] == []
+        assert [found["id"] for found in owner.get("/v1/jobs").json()["jobs"]] == [job]
+        spent = [client.get("/v1/usage").json()["totals"]["requests"] for client in (owner, other)]
+        assert spent == [1, 0]
+
+
+def test_kept_replies_are_of_one_key(service: Service, url: str) -> None:
+    headers = {"idempotency-key": "the-same"}
+    with calling(service, new_key(url)) as one, calling(service, new_key(url)) as other:
+        answers = [client.post("/v1/summarize", json=BODY, headers=headers) for client in (one, one, other)]
+    assert [answer.headers.get("idempotent-replayed") for answer in answers] == [None, "true", None]
+
+
+def test_a_browser_shows_the_documentation(service: Service, key: PresentedKey) -> None:
+    from playwright.sync_api import sync_playwright
+
+    executable = program("chromium", "chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
+        context = browser.new_context(http_credentials={"username": "me", "password": key.text()})
+        page = context.new_page()
+        failures: list[str] = []
+        page.on("pageerror", lambda error: failures.append(str(error)))
+        page.goto(service.url + "/docs")
+        page.get_by_text("Summarize a text", exact=True).wait_for(timeout=30_000)
+        page.get_by_role("button", name="Authorize").click()
+        page.get_by_label("auth-bearer-value").fill(key.text())
+        page.get_by_role("button", name="Apply credentials").first.click()
+        page.get_by_role("button", name="Close").first.click()
+        page.get_by_text("Summarize a text", exact=True).click()
+        page.get_by_role("button", name="Execute").click()
+        page.get_by_text('"summary": "A short answer."').first.wait_for(timeout=30_000)
+        browser.close()
+    assert failures == []
 
 
 def test_no_secret_reaches_the_log(service: Service, url: str) -> None:

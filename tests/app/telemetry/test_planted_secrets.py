@@ -52,12 +52,14 @@ def driven(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, 
             "backends": backends,
             "prompts": {"dir": str(prompts.path)},
             "keys": {"first_key_file": str(place / "first-key")},
+            "limits": {"redis_url": "redis://127.0.0.1:9/0", "redis_password_env": "REDIS_PLANTED"},
         }
         path = place / "copydesk.yaml"
         path.write_text(yaml.safe_dump(configuration))
         environment = {
             "COPYDESK_LOGGING__FORMAT": "json",
             "PLANTED": f"sk-{UPSTREAM}",
+            "REDIS_PLANTED": f"{UPSTREAM}-redis",
             "OTHER_API_KEY": f"sk-{UPSTREAM}-too",
         }
         with serving("--config", str(path), environment=environment) as service, service.client() as client:
@@ -73,6 +75,7 @@ def _drive(client: httpx.Client) -> Iterator[httpx.Response]:
     yield from _tasks(client)
     yield from _refused(client)
     yield from _operations(client)
+    yield from _many(client)
 
 
 def _tasks(client: httpx.Client) -> Iterator[httpx.Response]:
@@ -123,6 +126,25 @@ def _operations(client: httpx.Client) -> Iterator[httpx.Response]:
         yield client.post("/v1/prompts/summarize/render", json={"inputs": inputs})
 
 
+def _many(client: httpx.Client) -> Iterator[httpx.Response]:
+    """Batches, jobs and requests that are sent twice."""
+    asked = [("fine", "script"), ("refusal", "script"), ("fine", "echo"), ("echo 400", "echo")]
+    items = [{"text": f"{TEXT} {words}", "backend": backend} for words, backend in asked]
+    yield client.post("/v1/summarize/batch", json={"items": [*items, {TEXT: TEXT}, TEXT]})
+    for submitted in (items, [{"text": 1, TEXT: TEXT}], []):
+        yield client.post("/v1/jobs", json={"task": "summarize", "items": submitted})
+    yield client.post("/v1/jobs", json={"task": TEXT, "items_jsonl": TEXT})
+    job = f"/v1/jobs/{client.get('/v1/jobs').json()['jobs'][-1]['id']}"
+    wait_until(lambda: client.get(job).json()["status"] == "succeeded", 30)
+    for path in (f"{job}/results", "/v1/jobs", f"/v1/jobs/{TEXT}", f"/v1/jobs?after={TEXT}", "/v1/usage"):
+        yield client.get(path)
+    yield client.post(f"{job}/cancel", json={})
+    yield client.delete(job)
+    for text in ("fine", "fine", "another"):
+        yield client.post("/v1/summarize", json={"text": f"{TEXT} {text}"}, headers={"idempotency-key": f'"{TEXT}"'})
+    yield client.post("/v1/summarize", json={"text": TEXT}, headers={"idempotency-key": TEXT * 100})
+
+
 def test_the_marks_were_in_play(driven: tuple[Service, str, list[str]]) -> None:
     """Else this whole file could not fail."""
     service, metrics, problems = driven
@@ -130,6 +152,17 @@ def test_the_marks_were_in_play(driven: tuple[Service, str, list[str]]) -> None:
     access = [line for line in lines if line["logger"] == "copydesk.access"]
     codes = {line["code"] for line in access}
     assert {"ok", "backend_unavailable", "backend_rejected", "output_invalid", "key_invalid", "not_found"} <= codes
+    operations = {line["operation"] for line in access}
+    assert {
+        "summarizeBatch",
+        "summarizeStream",
+        "submitJob",
+        "getJobResults",
+        "deleteJob",
+        "renderPrompt",
+    } <= operations
+    assert [line for line in lines if "has an outcome for each of its items" in line["message"]]
+    assert [line for line in access if line.get("idempotency") == "replayed"]
     assert len(access) > 150
     assert {line.get("backend") for line in access} >= {"script", "echo"}
     assert "copydesk_http_requests_total" in metrics

@@ -217,6 +217,30 @@ def test_what_is_settled_is_written_soon(database: Database, url: str) -> None:
     asyncio.run(work())
 
 
+def test_books_go_on_after_a_failure_of_any_kind(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Breaks(Database):
+        left = 2
+
+        async def run(self, work: Callable[[sa.Connection], T]) -> T:
+            self.left -= 1
+            if self.left >= 0:
+                raise OverflowError("a number is too large")
+            return await super().run(work)
+
+    with at(tmp_path / "usage.db") as database:
+        breaks = Breaks(DatabaseSettings(url=f"sqlite:///{tmp_path}/usage.db"))
+        books = UsageBooks(breaks, settings_of(f"sqlite:///{tmp_path}/usage.db"))
+
+        async def work() -> None:
+            async with books.running():
+                books.settled(account())
+                assert await asyncio.to_thread(wait_until, lambda: rows_of(database))
+
+        asyncio.run(work())
+        breaks.close()
+    assert "usage is not written yet, and kept: a number is too large" in caplog.text
+
+
 @pytest.mark.parametrize("name", ["a\0b", "half \ud800 a character", "x" * 5000, "ß" * 300, ""])
 def test_no_name_that_a_server_gives_its_model_stops_the_books(database: Database, url: str, name: str) -> None:
     books = UsageBooks(database, settings_of(url))

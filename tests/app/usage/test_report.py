@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.problems import ParameterError
 from app.store import Database
 from app.usage.contract import UsageGroup
 from app.usage.report import MOST_ROWS, query_of, read_rows
@@ -56,25 +57,29 @@ def test_sums(database: Database, groups: Any, first: Any, last: Any, key: Any, 
 
 
 @pytest.mark.parametrize(
-    ("first", "last", "pointer", "code"),
+    ("first", "last", "parameter", "code"),
     [
-        ("yesterday", None, "/from", "not_a_day"),
-        ("2026-02-30", None, "/from", "not_a_day"),
-        ("20261130", None, "/from", "not_a_day"),
-        ("2026-W49-1", None, "/from", "not_a_day"),
-        ("2026-11-30T00:00:00", None, "/from", "not_a_day"),
-        ("1700000000", None, "/from", "not_a_day"),
-        ("", None, "/from", "not_a_day"),
-        (None, "tomorrow", "/to", "not_a_day"),
-        ("2026-11-30", "2026-11-01", "/from", "range_reversed"),
-        ("2025-11-29", "2026-11-30", "/from", "range_too_long"),
-        ("0001-01-01", "9999-12-31", "/from", "range_too_long"),
+        ("yesterday", None, "from", "not_a_day"),
+        ("2026-02-30", None, "from", "not_a_day"),
+        ("20261130", None, "from", "not_a_day"),
+        ("2026-W49-1", None, "from", "not_a_day"),
+        ("2026-11-30T00:00:00", None, "from", "not_a_day"),
+        ("1700000000", None, "from", "not_a_day"),
+        ("", None, "from", "not_a_day"),
+        (None, "tomorrow", "to", "not_a_day"),
+        ("2026-11-30", "2026-11-01", "from", "range_reversed"),
+        ("2025-11-29", "2026-11-30", "from", "range_too_long"),
+        ("0001-01-01", "9999-12-31", "from", "range_too_long"),
     ],
 )
-def test_what_is_refused(first: str | None, last: str | None, pointer: str, code: str) -> None:
+def test_what_is_refused(first: str | None, last: str | None, parameter: str, code: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         query_of(first, last, [], None, TODAY)
-    assert [(error.pointer, error.code) for error in caught.value.errors] == [(pointer, code)]
+    assert [(error.parameter, error.code) for error in parameters(caught.value)] == [(parameter, code)]
+
+
+def parameters(error: InvalidInput) -> list[ParameterError]:
+    return [field for field in error.errors if isinstance(field, ParameterError)]
 
 
 def test_a_year_is_not_too_long() -> None:

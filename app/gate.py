@@ -27,6 +27,9 @@ _WITH_BODY = {"POST", "PUT", "PATCH"}
 _ALWAYS = {"/healthz", "/readyz"}
 """Answered even where there is no room for more."""
 
+_BODILESS = re.compile(r"/v1/jobs/[^/]+/cancel")
+"""Operations that take no body, so that none need be declared."""
+
 _FOUND = ("route", "endpoint", "path_params")
 """What the router notes in the scope."""
 
@@ -94,8 +97,8 @@ class Gate:
         length, most = headers.get("content-length", "0"), self._most(scope)
         if length.isdecimal() and int(length) > most:
             raise _too_large(most)
-        if length == "0" and "transfer-encoding" not in headers and "content-type" not in headers:
-            return  # where a body is needed, its absence is told
+        if length == "0" and "transfer-encoding" not in headers and _BODILESS.fullmatch(scope["path"]):
+            return
         media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json":
             declared = f"is declared as {media_type!r}" if media_type else "has no Content-Type"

@@ -28,9 +28,11 @@ from chains.runner import Runner
 
 __all__ = ["prompt_router"]
 
-PromptName = Annotated[str, Path(description="The prompt's name, as GET /v1/prompts lists it.")]
+PromptName = Annotated[str, Path(description="The prompt's name, as GET /v1/prompts lists it.", examples=["summarize"])]
 
-_RENDER_EXAMPLE = {"requestBody": {"content": {"application/json": {"example": {"inputs": {"text": "Some text."}}}}}}
+_RENDER_EXAMPLE = {
+    "requestBody": {"content": {"application/json": {"example": {"inputs": {"text": "Some text.", "max_words": 40}}}}}
+}
 
 
 def prompt_router(runner: Runner, reloader: PromptReloader) -> APIRouter:

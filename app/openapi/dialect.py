@@ -25,6 +25,8 @@ def as_3_0(node: Any) -> Any:
         _reshape_number(reshaped)
     if "const" in reshaped:
         reshaped["enum"] = [reshaped.pop("const")]
+    if isinstance(reshaped.get("examples"), list):
+        reshaped["example"] = reshaped.pop("examples")[0]
     if reshaped.get("additionalProperties") == {"$ref": "#/components/schemas/JsonValue"}:
         reshaped["additionalProperties"] = True  # any value; a schema of its own would be a class of its own
     return reshaped

@@ -49,12 +49,12 @@ class JobStore:
             "expires_at": now + self._retention_ms if is_over else None,
             "dispatch_at": None if is_over else now,
         }
-        rows = _item_rows(id, submission.items)
 
         def insert(connection: sa.Connection) -> Job:
             dialect = sqlite if self._database.is_sqlite else postgresql
             new = dialect.insert(jobs).values(values).on_conflict_do_nothing().returning(jobs.c.id)
             if connection.execute(new).first():  # PostgreSQL's driver doesn't count what was inserted
+                rows = _item_rows(id, submission.items)
                 for start in range(0, len(rows), _INSERTED_AT_ONCE):
                     connection.execute(sa.insert(items), rows[start : start + _INSERTED_AT_ONCE])
             return _job(connection, _own(connection, key_id, id))

@@ -56,6 +56,7 @@ async def asking(address: Address, request: bytes, until: float, took: list[floa
             await reader.readexactly(length)
         except (OSError, asyncio.IncompleteReadError):
             outcome.failed += 1
+            writer.close()
             reader, writer = await asyncio.open_connection(*address)
             continue
         if head.startswith(b"HTTP/1.1 200"):

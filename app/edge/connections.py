@@ -11,7 +11,7 @@ from typing import Protocol
 
 from app.sections import ServerSettings
 
-__all__ = ["Connection", "Connections", "Phase"]
+__all__ = ["Connection", "Connections", "Phase", "spare_connections"]
 
 SWEEP_S = 0.25
 DRAIN_S = 5.0
@@ -33,7 +33,7 @@ class Phase(Enum):
 _SPARED_S: Mapping[Phase, float] = {
     Phase.DRAINING: 0.5,
     Phase.HEADERS: 0.5,
-    Phase.IDLE: 0.0,
+    Phase.IDLE: 1.0,
     Phase.STALLED: 0.5,
     Phase.BODY: 0.5,
 }
@@ -41,6 +41,11 @@ _SPARED_S: Mapping[Phase, float] = {
 
 _SPARED_FOR_A_REQUEST_S: Mapping[Phase, float] = {**_SPARED_S, Phase.DRAINING: 0.0, Phase.HEADERS: 0.0}
 """The same for a request that has come: it is worth more than what may never become one."""
+
+
+def spare_connections(most: int) -> int:
+    """How many more may be open for a moment: those that came at once, whose requests aren't read yet."""
+    return 64 + most // 4
 
 
 class Connection(Protocol):
@@ -59,7 +64,7 @@ class Connections:
 
     def __init__(self, server: ServerSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = server.max_connections
-        self._spare = 16 + server.max_connections // 8
+        self._spare = spare_connections(server.max_connections)
         self._clock = clock
         self._phase_of: dict[Connection, Phase] = {}
         self._in: dict[Phase, dict[Connection, float]] = {phase: {} for phase in Phase}

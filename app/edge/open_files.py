@@ -2,18 +2,19 @@
 
 import resource
 
+from app.edge.connections import spare_connections
 from app.sections import ServerSettings
 from chains.errors import ConfigurationError
 
 __all__ = ["allow_open_files"]
 
-OTHERS = 512
+OTHERS = 256
 """For what isn't a caller's connection: backends, databases, prompts, and connections that are being closed."""
 
 
 def allow_open_files(server: ServerSettings) -> None:
     """Raise this process' limit, which workers inherit. Raises ConfigurationError where the system's is too low."""
-    needed = server.max_connections + server.max_connections // 8 + OTHERS
+    needed = server.max_connections + 2 * spare_connections(server.max_connections) + OTHERS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= needed:
         return

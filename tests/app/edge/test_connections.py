@@ -62,7 +62,7 @@ def filled(connections: Connections, *phases: Phase) -> list[Wire]:
         pytest.param([Phase.BODY, Phase.STALLED], 3, 1, id="then slow readers"),
         pytest.param([Phase.BODY], 3, 0, id="then slow senders"),
         pytest.param([Phase.HEADERS, Phase.HEADERS], 3, 0, id="of two the older"),
-        pytest.param([Phase.HEADERS, Phase.IDLE], 0.1, 1, id="an idle one before one that just came"),
+        pytest.param([Phase.HEADERS, Phase.IDLE], 0.6, 0, id="nobody between two requests"),
         pytest.param([Phase.HEADERS, Phase.BODY], 0.1, None, id="nobody that just came"),
         pytest.param([], 1000, None, id="nobody at work"),
     ],
@@ -81,11 +81,11 @@ def test_who_goes_for_room(
 
 def test_many_more_than_there_may_be_lose_the_oldest_of_those_that_ask_nothing(connections: Connections) -> None:
     working = filled(connections)
-    waiting = [Wire(str(number)) for number in range(30)]
+    waiting = [Wire(str(number)) for number in range(90)]
     for wire in waiting:
         assert not connections.admit(wire)
-    spare = 16 + 1
-    assert [wire.ends for wire in waiting] == [["aborted"]] * (30 - spare) + [[]] * spare
+    spare = 64 + 2
+    assert [wire.ends for wire in waiting] == [["aborted"]] * (90 - spare) + [[]] * spare
     assert all(wire.ends == [] for wire in working)
     assert len(connections) == 8 + spare
 

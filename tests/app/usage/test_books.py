@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from app.sections import DatabaseSettings
 from app.store import Database
 from app.usage import UsageBooks
+from app.usage.report import query_of, read_rows
 from app.usage.sums import Sums
 from app.usage.table import AMOUNTS, Place
 from chains.result import Usage
@@ -248,6 +249,12 @@ def test_no_name_that_a_server_gives_its_model_stops_the_books(database: Databas
     asyncio.run(books.flush())
     (row,) = rows_of(database)
     assert (row["requests"], len(row["model"]) <= 200) == (1, True)
+
+
+@pytest.mark.parametrize("key", ["\0", "k\0", "\ufffd"])
+def test_a_key_that_no_database_could_hold_has_used_nothing(database: Database, key: str) -> None:
+    with database.transaction() as connection:
+        assert read_rows(connection, query_of(None, None, (), key)) == []
 
 
 def test_memory_is_bounded_and_sums_stay_exact() -> None:

@@ -136,3 +136,11 @@ def test_who_is_gone_is_dead_at_once_and_who_is_silent_after_the_lease(database:
         connection.execute(sa.update(workers).values(seen_at=1))
     assert done(mine.dead_among({other.executor_id})) == {other.executor_id}
     done(other.give_up())
+
+
+def test_a_lease_can_be_given_up_without_the_database(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    mine = Lease(database, 60)
+    with database.transaction() as connection:
+        connection.execute(sa.text("DROP TABLE workers"))
+    done(mine.give_up())
+    assert "the lease ends by itself" in caplog.text

@@ -62,17 +62,19 @@ class _StrictRequest(Request):
         return await asyncio.to_thread(_read, raw, self._most_values)
 
 
-def read_line(line: str) -> Any:
-    """One line of JSON Lines, as strictly. Raises ProblemError."""
+def read_line(line: str, number: int) -> Any:
+    """One line of JSON Lines, as strictly. Raises ProblemError, which names the line by its number."""
     try:
         return _read(line.encode())
+    except ProblemError as error:
+        raise ProblemError(error.code, f"Line {number}: {error.detail}") from None
     except UnicodeEncodeError:
-        raise ProblemError("invalid_json", "The line holds one half of a surrogate pair.") from None
+        raise ProblemError("invalid_json", f"Line {number} holds one half of a surrogate pair.") from None
     except RecursionError:
-        raise ProblemError("invalid_json", "The line is nested too deeply.") from None
+        raise ProblemError("invalid_json", f"Line {number} is nested too deeply.") from None
     except json.JSONDecodeError as error:
         raise ProblemError(
-            "invalid_json", f"The line is not valid JSON: {error.msg} (at its character {error.pos})."
+            "invalid_json", f"Line {number} is not valid JSON: {error.msg} (at its character {error.pos})."
         ) from None
 
 

@@ -4,6 +4,7 @@ A process renews its lease while it lives. It is dead once the lease is over; wh
 too, it is dead as soon as it is gone, so that nothing waits for a lease after a restart.
 """
 
+import logging
 import os
 import uuid
 from pathlib import Path
@@ -14,6 +15,8 @@ from app.jobs.table import workers
 from app.store.database import Database, now_ms
 
 __all__ = ["Lease"]
+
+_log = logging.getLogger("copydesk.jobs")
 
 
 class Lease:
@@ -34,9 +37,12 @@ class Lease:
         return executor_ids - await self._database.run(self._living)
 
     async def give_up(self) -> None:
-        """Others may take over at once what this process has left."""
+        """Others may take over at once what this process has left; if the database fails, when the lease is over."""
         mine = sa.delete(workers).where(workers.c.executor_id == self.executor_id)
-        await self._database.run(lambda connection: connection.execute(mine))
+        try:
+            await self._database.run(lambda connection: connection.execute(mine))
+        except sa.exc.DBAPIError as error:
+            _log.warning("jobs: the database failed (%s): the lease ends by itself", type(error).__name__)
 
     def _take(self, connection: sa.Connection) -> bool:
         renewed = sa.update(workers).where(workers.c.executor_id == self.executor_id).values(seen_at=now_ms())

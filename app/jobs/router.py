@@ -13,10 +13,9 @@ from app.jobs.store import JobStore
 from app.jobs.submission import read_submission
 from app.jobs.table import JobStatus
 from app.jobs.work import JobWork
-from app.problems import REFUSALS, ProblemError
+from app.problems import REFUSALS, ParameterError, ProblemError
 from app.sections import JobSettings
 from app.strict_json import LargeJsonRoute
-from chains.errors import FieldError
 from chains.runner import Runner
 
 __all__ = ["job_router"]
@@ -126,5 +125,5 @@ def _cursor(after: str | None) -> tuple[int, str] | None:
     found = _CURSOR.fullmatch(after)
     if found is None:
         detail = "after is no cursor: send `next` of the answer before, or nothing."
-        raise ProblemError("invalid_request", detail, [FieldError("/after", "cursor", detail)])
+        raise ProblemError("invalid_request", detail, [ParameterError("", "cursor", detail, "after")])
     return int(found[1]), found[2]

@@ -147,7 +147,8 @@ def _item_rows(job_id: str, found: Sequence[Item]) -> list[dict[str, Any]]:
 
 def _own(connection: sa.Connection, key_id: str, id: str, *, lock: bool = False) -> sa.Row[Any]:
     wanted = sa.select(jobs).where(jobs.c.id == id, jobs.c.key_id == key_id)
-    found = connection.execute(wanted.with_for_update() if lock else wanted).one_or_none()
+    # PostgreSQL refuses to compare with a NUL, which is in no id.
+    found = None if "\0" in id else connection.execute(wanted.with_for_update() if lock else wanted).one_or_none()
     if found is None:
         raise ProblemError("job_unknown", f"There is no job {id[:100]!r}, or it was deleted. GET /v1/jobs lists yours.")
     return found

@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
@@ -47,13 +47,14 @@ async def read_submission(body: JobRequest, runner: Runner, caller: Caller, job_
     """Check every item, in slices between which other requests are served. Raises UnknownTask, and ProblemError where
     the job as a whole is wrong or the caller may not have it."""
     task = runner.task(body.task)
+    check_request(caller, task.name, task.input.model_construct())  # whether it may have the task at all
     found = Submission(task.name)
     reader = _Reader(runner, task, caller, job_id)
     pause = time.perf_counter() + _SLICE_S
     for place, (pointer, item) in enumerate(_raw_items(body)):
         if place >= most:
             raise _wrong(f"A job has at most {most} items. Send several jobs.", pointer)
-        found.items.append(reader.item(place, pointer, item, found.choices))
+        found.items.append(reader.item(place, item, found.choices))
         if time.perf_counter() > pause:
             await asyncio.sleep(0)
             pause = time.perf_counter() + _SLICE_S
@@ -68,13 +69,20 @@ def _raw_items(body: JobRequest) -> Iterator[tuple[str, Any]]:
         raise _wrong("Send either items or items_jsonl: one of them, not both.", "/items")
     for place, item in enumerate(body.items or ()):
         yield f"/items/{place}", item
-    text, start = body.items_jsonl or "", 0
+    text, start, number = body.items_jsonl or "", 0, 0
     while start < len(text):
         end = text.find("\n", start)
         end = len(text) if end < 0 else end
-        line, start = text[start:end], end + 1
+        line, start, number = text[start:end], end + 1, number + 1
         if line.strip():
-            yield "/items_jsonl", line
+            yield "/items_jsonl", _Line(line, number)
+
+
+class _Line(NamedTuple):
+    """A line of JSON Lines; the first one has the number 1, and empty ones count."""
+
+    text: str
+    number: int
 
 
 class _Reader:
@@ -84,9 +92,9 @@ class _Reader:
         self._caller = caller
         self._job_id = job_id
 
-    def item(self, place: int, pointer: str, raw: Any, choices: dict[Choice, int]) -> Item:
+    def item(self, place: int, raw: Any, choices: dict[Choice, int]) -> Item:
         try:
-            value = read_line(raw) if pointer == "/items_jsonl" else raw
+            value = read_line(raw.text, raw.number) if isinstance(raw, _Line) else raw
             request = self._validated(place, value)
             check_request(self._caller, self._task.name, request)
             choice = self._runner.choose(self._task.name, request, self._caller.key_id)

@@ -154,8 +154,9 @@ class UsageBooks:
                 if left:
                     await asyncio.sleep(_INTERVAL_S)
                     continue
-                lost = [sums.total() for sums in (self._batch, self._pending) if sums is not None]
-                _log.error("usage is lost, as the database cannot be written: %s: %s", lost, _reason(error))
+                lost = [sums.total() for sums in (self._batch, self._pending) if sums]
+                if lost:
+                    _log.error("usage is lost, as the database cannot be written: %s: %s", lost, _reason(error))
 
 
 def _reason(error: Exception) -> str:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from app.problems import ParameterError
 from app.usage.contract import Estimates, UsageGroup, UsageReport, UsageRow, UsageSums
 from app.usage.footprint import HIGH_FACTOR, LOW_FACTOR, Footprint
+from app.usage.sums import storable
 from app.usage.table import AMOUNTS, usage_daily
 from chains.errors import FieldError, InvalidInput
 
@@ -81,7 +82,7 @@ def read_rows(connection: sa.Connection, query: UsageQuery) -> list[UsageRow]:
         .limit(MOST_ROWS + 1)
     )
     if query.key is not None:
-        statement = statement.where(usage_daily.c.key_id == query.key)
+        statement = statement.where(usage_daily.c.key_id == storable(query.key))
     found = connection.execute(statement).mappings().all()
     if len(found) > MOST_ROWS:
         raise InvalidInput(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from app.usage.table import AMOUNTS, Place
 from chains.account import Account
 
-__all__ = ["MonthlyTotals", "Sums"]
+__all__ = ["MonthlyTotals", "Sums", "storable"]
 
 _MOST_ROWS = 20_000
 _LONGEST_MODEL = 200
@@ -47,7 +47,7 @@ class Sums:
         """As the table takes them: a server may give its model a name that no database takes for a text."""
         cleaned: dict[Place, list[int]] = {}
         for place, amounts in self._rows.items():
-            known = cleaned.setdefault(place._replace(model=_storable(place.model)), [0] * len(AMOUNTS))
+            known = cleaned.setdefault(place._replace(model=storable(place.model)), [0] * len(AMOUNTS))
             known[:] = [a + b for a, b in zip(known, amounts, strict=True)]
         return cleaned
 
@@ -65,7 +65,8 @@ class Sums:
         return found
 
 
-def _storable(name: str) -> str:
+def storable(name: str) -> str:
+    """The name as both databases take it: PostgreSQL has no NUL in texts."""
     return name.encode(errors="replace").decode().replace("\0", "?")
 
 

@@ -1,6 +1,7 @@
 """`copydesk keys`, on a database of its own."""
 
 import json
+import re
 import stat
 import subprocess
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typer.testing import CliRunner, Result
 from chains.errors import ConfigurationError, InvalidInput, NotFoundError
 from cli import config
 from cli.keys import app
+from tests.conftest import ROOT
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -23,6 +25,20 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def keys(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments))
+
+
+def commands_in_the_guides() -> list[str]:
+    """Every `copydesk keys create` with options that a guide or a file of the deployment tells to type."""
+    files = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").rglob("*.yml")]
+    return sorted(
+        {found for file in files for found in re.findall(r"copydesk keys (create [^\n`#>\\]+)", file.read_text())}
+    )
+
+
+@pytest.mark.parametrize("command", commands_in_the_guides())
+def test_what_the_guides_tell_to_type_makes_a_key(command: str) -> None:
+    made = keys(*re.sub(r"--config \S+", "", command).split())
+    assert made.exit_code == 0, made.output
 
 
 def test_a_key_from_its_creation_to_its_end(copydesk: Run, tmp_path: Path) -> None:

@@ -113,6 +113,15 @@ def test_the_same_id_is_the_same_job_and_nobody_elses(database: Database) -> Non
         done(store.add("j", "other", Priority.NORMAL, submission(1)))
 
 
+@pytest.mark.parametrize("id", ["other", "", "\0", "j\0", "\ufffd"])
+def test_an_id_that_is_no_job_is_unknown(database: Database, id: str) -> None:
+    store = JobStore(database, 60)
+    done(store.add("j", "k", Priority.NORMAL, submission(1)))
+    for asked in (store.get("k", id), store.results("k", id, 0, 1), store.cancel("k", id), store.delete("k", id)):
+        with pytest.raises(ProblemError, match="no job"):
+            done(asked)
+
+
 def test_who_is_gone_is_dead_at_once_and_who_is_silent_after_the_lease(database: Database) -> None:
     mine, other = Lease(database, 60), Lease(database, 60)
     assert done(mine.take())
@@ -127,3 +136,11 @@ def test_who_is_gone_is_dead_at_once_and_who_is_silent_after_the_lease(database:
         connection.execute(sa.update(workers).values(seen_at=1))
     assert done(mine.dead_among({other.executor_id})) == {other.executor_id}
     done(other.give_up())
+
+
+def test_a_lease_can_be_given_up_without_the_database(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    mine = Lease(database, 60)
+    with database.transaction() as connection:
+        connection.execute(sa.text("DROP TABLE workers"))
+    done(mine.give_up())
+    assert "the lease ends by itself" in caplog.text

@@ -85,6 +85,8 @@ def test_json_lines(client: httpx.Client, model: CountingModel) -> None:
     assert ended(client, job_id)["counts"]["succeeded"] == 3
     outcomes = {entry["index"]: entry for entry in results(client, job_id)}
     assert [outcomes[index]["problem"]["code"] for index in (1, 2)] == ["invalid_json"] * 2
+    assert outcomes[1]["problem"]["detail"].startswith("Line 3: The key 'text' stands twice")
+    assert outcomes[2]["problem"]["detail"].startswith("Line 4 is not valid JSON")
     assert model.calls.total() == 3
 
 
@@ -170,6 +172,7 @@ def test_jobs_are_listed_the_newest_first(client: httpx.Client, model: CountingM
     assert client.get("/v1/jobs", params={"status": "failed"}).json() == {"jobs": []}
     wrong = client.get("/v1/jobs", params={"after": "yesterday"})
     assert (wrong.status_code, wrong.json()["code"]) == (422, "invalid_request")
+    assert [(error["pointer"], error["parameter"]) for error in wrong.json()["errors"]] == [("", "after")]
 
 
 def test_results_come_while_the_job_runs(client: httpx.Client, model: CountingModel) -> None:

@@ -206,6 +206,14 @@ def test_rotation_under_load_refuses_no_new_secret(service: Service, url: str) -
         pytest.param(("tasks:summarize",), "POST", "/v1/summarize", BODY, None, id="one task"),
         pytest.param(("tasks:rewrite",), "POST", "/v1/summarize", BODY, "tasks:summarize", id="another task"),
         pytest.param(("usage",), "POST", "/v1/summarize/stream", BODY, "tasks:summarize", id="a stream"),
+        pytest.param(
+            ("tasks:rewrite",), "POST", "/v1/summarize/batch", {"items": [BODY]}, "tasks:summarize", id="a batch"
+        ),
+        pytest.param(
+            ("tasks:rewrite",),
+            *("POST", "/v1/jobs", {"task": "summarize", "items": [BODY]}, "tasks:summarize"),
+            id="a job",
+        ),
         pytest.param((), "POST", "/v1/summarize", {**BODY, "backend": "script"}, "backends:script", id="a backend"),
         pytest.param(
             ("tasks", "backends:script"),

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from app.sections import DatabaseSettings
 from app.store import Database
 from app.usage import UsageBooks
+from app.usage.report import query_of, read_rows
 from app.usage.sums import Sums
 from app.usage.table import AMOUNTS, Place
 from chains.result import Usage
@@ -241,6 +242,24 @@ def test_books_go_on_after_a_failure_of_any_kind(tmp_path: Path, caplog: pytest.
     assert "usage is not written yet, and kept: a number is too large" in caplog.text
 
 
+@pytest.mark.parametrize("requests", [0, 1])
+def test_the_end_without_the_database_tells_what_is_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, requests: int
+) -> None:
+    url = f"sqlite:///{tmp_path}/usage.db"
+    never_upgraded = Database(DatabaseSettings(url=url))
+    books = UsageBooks(never_upgraded, settings_of(url))
+
+    async def work() -> None:
+        async with books.running():
+            for _ in range(requests):
+                books.settled(account())
+
+    asyncio.run(work())
+    never_upgraded.close()
+    assert caplog.text.count("usage is lost") == requests
+
+
 @pytest.mark.parametrize("name", ["a\0b", "half \ud800 a character", "x" * 5000, "ß" * 300, ""])
 def test_no_name_that_a_server_gives_its_model_stops_the_books(database: Database, url: str, name: str) -> None:
     books = UsageBooks(database, settings_of(url))
@@ -248,6 +267,12 @@ def test_no_name_that_a_server_gives_its_model_stops_the_books(database: Databas
     asyncio.run(books.flush())
     (row,) = rows_of(database)
     assert (row["requests"], len(row["model"]) <= 200) == (1, True)
+
+
+@pytest.mark.parametrize("key", ["\0", "k\0", "\ufffd"])
+def test_a_key_that_no_database_could_hold_has_used_nothing(database: Database, key: str) -> None:
+    with database.transaction() as connection:
+        assert read_rows(connection, query_of(None, None, (), key)) == []
 
 
 def test_memory_is_bounded_and_sums_stay_exact() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,10 @@ QUEUED, RUNNING, SUCCEEDED = ItemState.QUEUED.value, ItemState.RUNNING.value, It
 @pytest.mark.parametrize(
     ("stored", "waiting", "running", "oldest_s"),
     [
-        pytest.param([], 0, 0, 0, id="nothing"),
-        pytest.param(job("a", HOUR_MS, [QUEUED] * 3), 3, 0, 3600, id="one that has not begun"),
+        pytest.param(list, 0, 0, 0, id="nothing"),
+        pytest.param(lambda: job("a", HOUR_MS, [QUEUED] * 3), 3, 0, 3600, id="one that has not begun"),
         pytest.param(
-            [
+            lambda: [
                 *job("a", 2 * HOUR_MS, [SUCCEEDED, RUNNING], succeeded=1),
                 *job("b", HOUR_MS, [RUNNING, QUEUED, QUEUED]),
             ],
@@ -46,17 +47,19 @@ QUEUED, RUNNING, SUCCEEDED = ItemState.QUEUED.value, ItemState.RUNNING.value, It
             id="an older one of which all runs",
         ),
         pytest.param(
-            [*job("a", HOUR_MS, [QUEUED, QUEUED], is_open=False, cancelled=2), *job("b", 0, [QUEUED])],
+            lambda: [*job("a", HOUR_MS, [QUEUED, QUEUED], is_open=False, cancelled=2), *job("b", 0, [QUEUED])],
             *(1, 0, 0),
             id="one that was cancelled",
         ),
     ],
 )
-def test_the_backlog(tmp_path: Path, stored: list[sa.Insert], waiting: int, running: int, oldest_s: int) -> None:
+def test_the_backlog(
+    tmp_path: Path, stored: Callable[[], list[sa.Insert]], waiting: int, running: int, oldest_s: int
+) -> None:
     database, metrics = Database(DatabaseSettings(url=f"sqlite:///{tmp_path}/copydesk.db")), Metrics()
     upgrade(database)
     with database.transaction() as connection:
-        for statement in stored:
+        for statement in stored():  # now, and not when the tests were collected
             connection.execute(statement)
     asyncio.run(Backlog(database, metrics).look())
     database.close()

@@ -10,6 +10,8 @@ from urllib.parse import quote
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import Scope
@@ -19,6 +21,7 @@ from chains import errors
 from chains.documents import errors as documents
 
 __all__ = [
+    "DATABASE_AWAY",
     "MEDIA_TYPE",
     "PROBLEM_OF",
     "REFUSALS",
@@ -38,6 +41,9 @@ __all__ = [
 _log = logging.getLogger("copydesk.service")
 
 MEDIA_TYPE = "application/problem+json"
+
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
+"""What the database raises where it can't be reached, is locked, or breaks off."""
 
 
 PROBLEM_OF: Mapping[type[errors.CopydeskError], str] = {
@@ -167,6 +173,8 @@ def problem_of_exception(error: Exception) -> ProblemError:
         return _validation_problem(error)
     if isinstance(error, HTTPException):
         return ProblemError(_STATUS_CODES.get(error.status_code, "internal"), str(error.detail))
+    if isinstance(error, DATABASE_AWAY):
+        return ProblemError("database_unavailable", "The service's database does not answer. Send the request again.")
     code = PROBLEM_OF.get(type(error), "internal") if isinstance(error, errors.CopydeskError) else "internal"
     if code == "internal":
         return ProblemError(code, "The service failed on this request. Report it with the request id.")

@@ -1,6 +1,7 @@
 """The HTTP application, put together."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
@@ -25,7 +26,7 @@ from app.keys import Security
 from app.metrics import Metrics, metrics_router
 from app.openapi import describe
 from app.operations import operations_router
-from app.problems import note_failure, problem_of_exception, problem_response
+from app.problems import DATABASE_AWAY, note_failure, problem_of_exception, problem_response
 from app.prompts import prompt_router
 from app.reload import PromptReloader
 from app.settings import Settings
@@ -42,6 +43,8 @@ from chains.errors import CopydeskError
 from chains.runner import Runner
 
 __all__ = ["create_app"]
+
+_log = logging.getLogger("copydesk.service")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -131,6 +134,14 @@ def _handle_errors(app: FastAPI, runner: Runner) -> None:
         problem = problem_of_exception(error)
         note_failure(request.scope["state"]["request_id"], error, problem.code)
         return problem_response(request, problem)
+
+    async def without_database(request: Request, error: Exception) -> Response:
+        # The error's own words may hold a text.
+        _log.error("id=%s: the database failed: %s", request.scope["state"]["request_id"], type(error).__name__)
+        return problem_response(request, problem_of_exception(error))
+
+    for kind in DATABASE_AWAY:
+        app.add_exception_handler(kind, without_database)
 
     @app.exception_handler(HTTPException)
     async def framework(request: Request, error: HTTPException) -> Response:

@@ -2,7 +2,10 @@
 
 import json
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -203,3 +206,24 @@ def test_the_same_idempotency_key_is_the_same_job(client: httpx.Client, model: C
 def test_no_line_of_the_log_holds_a_text(client: httpx.Client, model: CountingModel, service: Service) -> None:
     ended(client, submit(client, job_items(3)))
     assert not [line for line in service.log if re.search(r"parcel|Traceback| (ERROR|WARNING) +dbos", line)]
+
+
+def test_what_needs_the_database_says_so_while_that_fails(stand: Any, tmp_path: Path) -> None:
+    """Tables that are gone stand for it: SQLite has no server that could be stopped."""
+    path = write_configuration(tmp_path, stand[0])
+    file = tmp_path / "failing.db"
+    with serving("--config", str(path), environment={"COPYDESK_DATABASE__URL": f"sqlite:///{file}"}) as service:
+        with closing(sqlite3.connect(file)) as connection:
+            for table in ("jobs", "usage_daily"):
+                connection.execute(f"ALTER TABLE {table} RENAME TO {table}_gone")
+        with service.client() as client:
+            body = {"task": "summarize", "items": job_items(1)}
+            answers = [
+                client.post("/v1/jobs", json=body),
+                client.post("/v1/jobs/j/cancel"),
+                *(client.get(path) for path in ("/v1/jobs", "/v1/jobs/j", "/v1/jobs/j/results", "/v1/usage")),
+                client.delete("/v1/jobs/j"),
+            ]
+    for answer in answers:
+        assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable"), answer.url
+        assert (answer.json()["retryable"], answer.headers["retry-after"]) == (True, "1")

@@ -56,9 +56,7 @@ class EdgeServer(uvicorn.Server):
         self.forced_by = sig
         self._captured_signals.clear()
         self.should_exit = self.force_exit = True
-        killer = threading.Timer(FORCED_S, os._exit, (128 + sig,))
-        killer.daemon = True
-        killer.start()
+        _exit_soon(128 + sig)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         edge: Edge = self.lifespan.state["edge"]
@@ -81,6 +79,8 @@ class EdgeServer(uvicorn.Server):
         if not ending.done():
             uvicorn.server.logger.disabled = True  # it would show a traceback of the cancelling
             _log.error("the service did not end in good order%s", "" if self.force_exit else " in time")
+            if not self.force_exit:
+                _exit_soon(1)  # Python waits for every thread, and one may wait for a database that is away
 
     async def _stop_listening(self, sockets: list[socket.socket]) -> None:
         """Close the port. Who has connected by then has its place."""
@@ -119,6 +119,13 @@ class EdgeServer(uvicorn.Server):
 
     def _protocols(self) -> list[Any]:
         return list(self.server_state.connections)
+
+
+def _exit_soon(status: int) -> None:
+    """Whatever still runs then."""
+    killer = threading.Timer(FORCED_S, os._exit, (status,))
+    killer.daemon = True
+    killer.start()
 
 
 def _accepted(listener: socket.socket) -> list[socket.socket]:

@@ -9,13 +9,15 @@ import time
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
+import uvicorn
 import yaml
 
 from app.edge.edge import Edge
+from app.edge.server import EdgeServer
 from app.service import create_app
 from app.settings import load_settings
 from tests.app.raw_http import connected, exchange, read_answer
@@ -101,6 +103,25 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path, workers: int, how: sign
         service.process.send_signal(how)
         assert service.process.wait(15) == 128 + how
         assert not [line for line in service.log if "Traceback" in line]
+
+
+def test_what_never_ends_is_ended_by_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a thread is that waits for a database which is away."""
+    statuses: list[int] = []
+    monkeypatch.setattr("app.edge.server.os._exit", statuses.append)
+    monkeypatch.setattr("app.edge.server.FORCED_S", 0.01)
+
+    class Hanging:
+        async def shutdown(self) -> None:
+            await asyncio.sleep(60)
+
+    async def ended() -> None:
+        server = EdgeServer(uvicorn.Config(lambda: None))
+        server.lifespan = cast(Any, Hanging())
+        await server._end_the_application(asyncio.get_running_loop().time() + 0.1)
+
+    asyncio.run(ended())
+    assert wait_until(lambda: statuses == [1])
 
 
 def test_a_signal_that_comes_twice_at_once_is_one(tmp_path: Path) -> None:

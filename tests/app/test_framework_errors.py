@@ -137,7 +137,7 @@ APPLICATION_CASES = {
     "no media type": Case(
         head(b"POST /v1/summarize HTTP/1.1", b"Content-Length: 2") + b"{}", 415, "media_type_unsupported"
     ),
-    "no body at all": Case(head(b"POST /v1/summarize HTTP/1.1"), 422, "invalid_request"),
+    "no body at all": Case(head(b"POST /v1/summarize HTTP/1.1"), 415, "media_type_unsupported"),
     "a compressed body": Case(
         post(b"/v1/summarize", b"\x1f\x8b\x08", b"Content-Encoding: gzip"), 415, "media_type_unsupported", "gzip"
     ),

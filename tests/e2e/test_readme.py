@@ -13,7 +13,7 @@ from tests.conftest import ROOT, Service, program
 pytestmark = pytest.mark.e2e
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-EXAMPLES = re.findall(r"```sh\n(curl .*?)```\n```json\n(.*?)```", README, re.DOTALL)
+EXAMPLES = re.findall(r"```sh\n(curl (?:(?!```).)*)```\n```json\n(.*?)```", README, re.DOTALL)
 
 
 def task(command: str) -> str:
@@ -54,6 +54,19 @@ def test_the_stream_begins_as_shown(embedded_service: Service) -> None:
     shown = [line.partition(":")[0] for line in found[2].splitlines()]
     assert [line.partition(":")[0] for line in done.stdout.splitlines()[:3]] == shown
     assert "\nevent: done\n" in done.stdout
+
+
+def test_the_job_ends_as_shown(embedded_service: Service) -> None:
+    found = re.search(r"```sh\n(job=(?:(?!```).)*)```", README, re.DOTALL)
+    assert found
+    here = found[1].replace("http://127.0.0.1:8080", f"-s {embedded_service.url}")
+    ended = f'until curl -s {embedded_service.url}/v1/jobs/$job | grep -q \'"status":"succeeded"\'; do sleep 0.5; done'
+    submit, results = here.split("curl", 2)[1], here.rpartition("curl")[2]
+    script = f"job=$(curl{submit}\n{ended}\ncurl{results}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True, timeout=120)
+    labels = [item["result"]["labels"][0]["name"] for item in json.loads(done.stdout)["results"]]
+    assert set(labels) <= {"delivery", "billing"}
+    assert len(labels) == 2
 
 
 def test_its_links_lead_somewhere() -> None:

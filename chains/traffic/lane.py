@@ -217,7 +217,8 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
         try:
             first = await anext(chunks)
         except asyncio.CancelledError:
-            if self.admission.is_stall(flight.kind, timer.seconds()):
+            waited_for = not flight.call.terms.background  # who takes back a job has not waited in vain
+            if waited_for and self.admission.is_stall(flight.kind, timer.seconds()):
                 self.breaker.stalled()  # or callers' deadlines would hide for ever that it answers nobody
             raise
         begin()

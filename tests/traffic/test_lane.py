@@ -1,7 +1,7 @@
 """What a call passes on its way to the model: cache, retries, breaker, queue, and what it is charged."""
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import pytest
@@ -285,6 +285,23 @@ def test_stalls_that_deadlines_cut_open_the_breaker() -> None:
 
     late = "TimeoutError"
     assert using(lane, work) == ["one two"] * 4 + [late] * 7 + ["BackendUnavailable"]
+
+
+def test_jobs_that_are_taken_back_do_not() -> None:
+    """Whoever cancels a job says nothing of the server: the next caller is not refused for it."""
+    lane, _ = lane_over([{**ANSWERS, "when": "well"}, {"stall_after": 0}], threshold=3)
+    job = Terms(caller="a", task="summarize", background=True)
+
+    async def work() -> None:
+        for number in range(4):
+            await ask(lane, f"well {number}", terms=job)
+        for number in range(3):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1.1):
+                    await ask(lane, f"stalled {number}", terms=job)
+
+    using(lane, work)
+    assert lane.breaker.state.value == "closed"
 
 
 def test_a_model_that_says_nothing_is_named_by_what_the_server_calls_itself() -> None:

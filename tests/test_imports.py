@@ -61,7 +61,8 @@ OLLAMA, OPENAI, PROVIDERS = "chains.backends.ollama", "chains.backends.openai", 
 
 def imported(folder: Path, backend: dict[str, Any], program: str, *arguments: str) -> set[str]:
     path = folder / "copydesk.yaml"
-    path.write_text(yaml.safe_dump({"backends": {"only": backend}}))
+    kept = {"url": f"sqlite:///{folder}/copydesk.db"}
+    path.write_text(yaml.safe_dump({"backends": {"only": backend}, "database": kept}))
     command = [sys.executable, "-c", program, str(path), *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr

@@ -94,8 +94,9 @@ FAILURES = (
         "database_unavailable",
         503,
         "The service's database does not answer",
-        "The request needs the service's database, which could not be reached or was locked. Nothing was begun.",
-        "Send the request again after `Retry-After` seconds.",
+        "The request needs the service's database, which could not be reached or was locked. No model was asked.",
+        "Send the request again after `Retry-After` seconds, with the `Idempotency-Key` that it had: a job may have "
+        "been stored before the connection broke.",
         retryable=True,
     ),
     ProblemCode(

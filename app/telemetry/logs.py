@@ -8,6 +8,7 @@ from types import TracebackType
 from app.sections import LoggingSettings
 from app.telemetry.bodies import MOST_BYTES
 from app.telemetry.formats import JsonFormatter, TextFormatter
+from app.telemetry.repeated import OncePerMinute
 from app.telemetry.secrets import Secrets
 
 __all__ = ["start_logging", "warn_of_texts"]
@@ -36,6 +37,7 @@ def start_logging(settings: LoggingSettings, secrets: Secrets) -> None:
     # DBOS writes to stderr by itself, unless it finds that somebody else has seen to that.
     dbos = logging.getLogger("dbos")
     dbos.handlers, dbos.propagate = [logging.NullHandler()], True
+    dbos.filters = [OncePerMinute()]  # while its database is away it warns four times a second
     logging.captureWarnings(True)
     sys.excepthook = _uncaught
     threading.excepthook = _uncaught_in_thread

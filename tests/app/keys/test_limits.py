@@ -146,8 +146,10 @@ def test_whoever_hangs_up_gives_the_slot_back(service: Service, url: str) -> Non
                 client.post(path, json={"text": "take your time"}, timeout=1)
         assert wait_until(is_free)
         with client.stream("POST", "/v1/summarize/stream", json={"text": "at length"}) as stream:
-            next(stream.iter_bytes())
+            pieces = stream.iter_bytes()  # httpx closes the response when this is let go
+            next(pieces)
             assert not is_free()
+            del pieces
         assert wait_until(is_free)
 
 

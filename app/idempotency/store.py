@@ -8,12 +8,11 @@ import uuid
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.idempotency.reply import Reply
 from app.problems import ProblemError
 from app.sections import IdempotencySettings
-from app.store.database import Database, metadata, now_ms
+from app.store.database import Database, insert_into, metadata, now_ms
 
 __all__ = ["Claim", "ReplyStore", "scope_digest"]
 
@@ -85,8 +84,7 @@ class ReplyStore:
             "body": None,
             "expires_at": now + max(self._window_ms, self._lease_ms),
         }
-        dialect = sqlite if self._database.is_sqlite else postgresql
-        insert = dialect.insert(_replies).values(values).on_conflict_do_nothing().returning(_replies.c.id)
+        insert = insert_into(connection, _replies).values(values).on_conflict_do_nothing().returning(_replies.c.id)
         if connection.execute(insert).first():  # PostgreSQL waits here for whoever inserts the same one
             return claim
         found = connection.execute(sa.select(_replies).where(_replies.c.id == claim.id).with_for_update()).one_or_none()

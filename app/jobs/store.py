@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.jobs.choices import write_choices
 from app.jobs.contract import Job, JobCounts
@@ -12,7 +11,7 @@ from app.jobs.ending import ENDED, end_job
 from app.jobs.submission import Item, Submission
 from app.jobs.table import ItemState, JobStatus, items, jobs
 from app.problems import Problem, ProblemError
-from app.store.database import Database, now_ms
+from app.store.database import Database, insert_into, now_ms
 from chains.terms import Priority
 
 __all__ = ["JobStore"]
@@ -51,9 +50,8 @@ class JobStore:
         }
 
         def insert(connection: sa.Connection) -> Job:
-            dialect = sqlite if self._database.is_sqlite else postgresql
-            new = dialect.insert(jobs).values(values).on_conflict_do_nothing().returning(jobs.c.id)
-            if connection.execute(new).first():  # PostgreSQL's driver doesn't count what was inserted
+            new = insert_into(connection, jobs).values(values).on_conflict_do_nothing().returning(jobs.c.id)
+            if connection.execute(new).first():
                 rows = _item_rows(id, submission.items)
                 for start in range(0, len(rows), _INSERTED_AT_ONCE):
                     connection.execute(sa.insert(items), rows[start : start + _INSERTED_AT_ONCE])

@@ -16,12 +16,13 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
 
 from app.sections import DatabaseSettings
 from app.store.address import database_url
 from chains.errors import ConfigurationError
 
-__all__ = ["Database", "metadata", "now_ms"]
+__all__ = ["Database", "insert_into", "metadata", "now_ms"]
 
 T = TypeVar("T")
 
@@ -35,6 +36,13 @@ _LOCK_TIMEOUT_S = 30
 def now_ms() -> int:
     """Epoch milliseconds: how every time is stored."""
     return time.time_ns() // 1_000_000
+
+
+def insert_into(connection: sa.Connection, table: sa.Table) -> Any:
+    """An insert that knows `on_conflict_do_nothing` and `on_conflict_do_update`, in the connection's dialect. Ask with
+    `returning` whether a row came of it: psycopg's `rowcount` is -1 after an insert, whatever it did."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    return dialect.insert(table)
 
 
 class Database:

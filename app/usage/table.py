@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from app.store import metadata, now_ms
+from app.store.database import insert_into, metadata, now_ms
 
 __all__ = ["AMOUNTS", "DIMENSIONS", "Place", "add", "forget_writer", "usage_daily"]
 
@@ -73,7 +72,7 @@ def add(connection: sa.Connection, writer: str, batch: int, rows: Mapping[Place,
     """
     if not _is_new(connection, writer, batch) or not rows:
         return
-    insert = _insert(connection, usage_daily)
+    insert = insert_into(connection, usage_daily)
     sums = {name: usage_daily.c[name] + insert.excluded[name] for name in AMOUNTS}
     values = [_as_row(place, rows[place]) for place in sorted(rows)]
     connection.execute(insert.on_conflict_do_update(index_elements=list(DIMENSIONS), set_=sums), values)
@@ -87,17 +86,11 @@ def forget_writer(connection: sa.Connection, writer: str) -> None:
 
 def _is_new(connection: sa.Connection, writer: str, batch: int) -> bool:
     """Note the batch; PostgreSQL waits here for a transaction of the same writer whose end nobody heard of."""
-    insert = _insert(connection, _writers).values(writer=writer, batch=batch, written_at=now_ms())
+    insert = insert_into(connection, _writers).values(writer=writer, batch=batch, written_at=now_ms())
     set_ = {name: insert.excluded[name] for name in ("batch", "written_at")}
     newer = _writers.c.batch < insert.excluded.batch
     noted = insert.on_conflict_do_update(index_elements=["writer"], set_=set_, where=newer)
-    # Not `rowcount`: with psycopg it is -1 after an insert, whatever came of it.
     return connection.execute(noted.returning(_writers.c.writer)).first() is not None
-
-
-def _insert(connection: sa.Connection, table: sa.Table) -> Any:
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return dialect.insert(table)
 
 
 def _as_row(place: Place, amounts: Sequence[int]) -> dict[str, Any]:

@@ -302,7 +302,7 @@ def test_the_log_has_one_line_a_request_and_no_text(scripted: httpx.Client, scri
     [
         pytest.param({"text": 5}, "This must be a text", id="text"),
         pytest.param({"text": "x", "max_words": "5"}, "This must be a whole number", id="whole number"),
-        pytest.param({"text": "x", "prompt": ""}, "Send at least 1 characters", id="too short"),
+        pytest.param({"text": "x", "prompt": ""}, "Send at least 1 character", id="too short"),
         pytest.param({"text": "x", "prompt": "x" * 101}, "Send at most 100 characters", id="too long"),
         pytest.param({"text": "x", "labels": 1}, "This must be a list", id="list"),
         pytest.param({"text": "x", "labels": LABELS, "multi_label": 1}, "This must be true or false", id="flag"),

@@ -15,6 +15,7 @@ import yaml
 
 from tests.backends.ollama_server import Canned, OllamaServer, canned_server
 from tests.conftest import Service, serving, wait_until
+from tests.workers import halted, workers_of
 
 pytestmark = pytest.mark.e2e
 
@@ -135,13 +136,22 @@ def test_no_text_of_a_caller_is_in_the_metrics(client: httpx.Client) -> None:
 
 def test_the_metrics_of_two_workers_are_summed(tmp_path: Path) -> None:
     path = configured(tmp_path, {"only": {"kind": "scripted", "answers": ANSWERS, "concurrency": 5}})
+    slots = 'copydesk_backend_slots{backend="only"}'
+
+    def asked(metric: str) -> float:
+        with running.client() as once:
+            return value(once, metric)
+
     with serving("--config", str(path), "--workers", "2") as running:
-        for _ in range(12):
-            with running.client() as once:  # a connection each, so that both workers have their share
-                assert once.post("/v1/summarize", json={"text": "x"}).status_code == 200
-        with running.client() as client:
-            assert value(client, 'copydesk_answers_total{backend="only",cache="miss",task="summarize"}') == 12
-            assert value(client, 'copydesk_backend_slots{backend="only"}') == 4  # two for each worker
+        # One worker answers while the other one still begins.
+        assert wait_until(lambda: (asked(slots), asked("copydesk_ready")) == (4, 1), 60)  # two slots for each
+        for worker, count in zip(workers_of(running), (3, 4), strict=True):
+            with halted(worker):
+                for _ in range(count):
+                    with running.client() as once:
+                        assert once.post("/v1/summarize", json={"text": "x"}).status_code == 200
+        assert asked('copydesk_answers_total{backend="only",cache="miss",task="summarize"}') == 7
+        assert asked(slots) == 4
         assert running.stop() == 0
 
 

@@ -14,8 +14,8 @@ __all__ = ["facts_stated", "obeys_schema"]
 _PART = regex.compile(r"\p{N}+|[\p{L}\p{M}]+")
 _SCRIPTS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _UNSPACED = regex.compile(f"[{_SCRIPTS}]")
-# Scripts without spaces around a word or number end no word; Arabic writes "and", "in" and "to" as part of what follows.
-_JOINED = rf"[\p{{L}}\p{{M}}\p{{N}}--[{_SCRIPTS}]]"
+# A script without spaces ends no word beside it; Arabic writes "and", "in" and "to" as part of what follows.
+_JOINED = rf"[\p{{L}}\p{{M}}\p{{N}}--[{_SCRIPTS}ー]]"
 _BEGIN, _END = rf"(?<!{_JOINED})(?:[وفبلك]ـ?)?", rf"(?!{_JOINED})"
 
 
@@ -23,8 +23,8 @@ def facts_stated(text: str, facts: Sequence[str]) -> float | None:
     """The share of the facts that the text states in their words, in their order; None without facts.
 
     Case, compatibility forms, and white space and punctuation between words and numbers don't matter: `350 ml` is
-    stated by `350ml`, `1,000` by `1000`; `10` isn't by `2010`. Nor does it matter which script's decimal digits a number
-    is written in. A fact without a letter or digit is never stated.
+    stated by `350ml`, `1,000` by `1000`; `10` isn't by `2010`. Nor does it matter which script's decimal digits a
+    number is written in. A fact without a letter or digit is never stated.
     """
     within = _comparable(text)
     return sum(_is_stated(_comparable(fact), within) for fact in facts) / len(facts) if facts else None

@@ -21,6 +21,7 @@ from eval.scorers.instructions import facts_stated, obeys_schema
         pytest.param("需支付80元。", "80元", True, id="a number within Chinese"),
         pytest.param("需支付180元。", "80元", False, id="a part of a number within Chinese"),
         pytest.param("会議はZoomで10時から", "Zoom", True, id="Latin letters within Japanese"),
+        pytest.param("センターZoom", "Zoom", True, id="behind a long vowel"),
         pytest.param("حضر يوسف وسلمى", "سلمى", True, id="and, in Arabic"),
         pytest.param("بـ400 دينار", "400", True, id="a preposition before a number"),
         pytest.param("عام ٢٠٢٧", "2027", True, id="Arabic digits"),

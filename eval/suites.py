@@ -120,6 +120,11 @@ class Suite(_Closed):
         """The metrics that decide."""
         return tuple(name for name, rule in self.metrics.items() if rule.gate)
 
+    def sampled(self, limit: int | None, repeats: int | None) -> "Suite":
+        """The same suite with another sample or number of repeats, where one is given."""
+        changes = {"limit": limit, "repeats": repeats}
+        return self.model_copy(update={name: value for name, value in changes.items() if value is not None})
+
     @property
     def digest(self) -> str:
         """`sha256:` and 64 hex digits over what the outcomes of a run depend on: with other metrics, thresholds or

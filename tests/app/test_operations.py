@@ -144,7 +144,7 @@ def test_the_metrics_of_two_workers_are_summed(tmp_path: Path) -> None:
 
     with serving("--config", str(path), "--workers", "2") as running:
         # One worker answers while the other one still begins.
-        assert wait_until(lambda: (asked(slots), asked("copydesk_ready")) == (4, 1), 60)  # two slots for each
+        assert wait_until(lambda: (asked(slots), asked("copydesk_ready")) == (4, 1))  # two slots for each
         for worker, count in zip(workers_of(running), (3, 4), strict=True):
             with halted(worker):
                 for _ in range(count):
@@ -176,7 +176,7 @@ def test_a_killed_worker_leaves_its_counts_and_takes_its_slots_along(tmp_path: P
         killed = next(folder.glob("gauge_livesum_*.db"))
         os.kill(int(killed.stem.rpartition("_")[2]), signal.SIGKILL)
         slots = 'copydesk_backend_slots{backend="only"}'
-        assert wait_until(lambda: asked(slots) == 4 and not killed.exists(), 30)
+        assert wait_until(lambda: asked(slots) == 4 and not killed.exists())
         assert asked('copydesk_answers_total{backend="only",cache="miss",task="summarize"}') == 6
         assert asked(served) == 6
         assert asked("copydesk_workers") == 2
@@ -202,7 +202,7 @@ def answers(url: str) -> bool:
 def serving_soon(path: Path) -> Iterator[httpx.Client]:
     """The service from the moment when it answers, ready or not."""
     with serving("--config", str(path), wait=False) as service:
-        assert wait_until(lambda: service.url and answers(service.url), 30), service.log
+        assert wait_until(lambda: service.url and answers(service.url)), service.log
         with service.client() as client:
             yield client
 

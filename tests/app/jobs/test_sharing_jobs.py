@@ -61,7 +61,7 @@ def test_whoever_waits_goes_first(stand: tuple[str, HoldingModel, list[httpx.Cli
             wait_for_line(greedy, model, AT_ONCE - SLOTS + 1)
             came = len(model.arrivals)
             model.let_go(model.held[0])  # an item of the job; 14 others have waited longer than this request
-            assert wait_until(partial(has_grown, model.arrivals, came), 30)
+            assert wait_until(partial(has_grown, model.arrivals, came))
             assert model.arrivals[came] == number
             model.let_go(number)
             assert asked.result(60).status_code == 200
@@ -76,7 +76,7 @@ def wait_for_line(client: httpx.Client, model: HoldingModel, queued: int) -> Non
         (backend,) = client.get("/v1/backends").json()["backends"]
         return (backend["slots_in_use"], backend["queue_length"], len(model.held)) == (SLOTS, queued, SLOTS)
 
-    assert wait_until(stands, 30)
+    assert wait_until(stands)
 
 
 def has_grown(numbers: list[int], length: int) -> bool:
@@ -109,9 +109,9 @@ def test_the_job_of_a_revoked_key_fails(stand: tuple[str, HoldingModel, list[htt
     with httpx.Client(base_url=known.base_url, trust_env=False, timeout=60) as client:
         client.headers["authorization"] = f"Bearer {key.text()}"
         assert wait_until(lambda: client.get("/v1/jobs").status_code == 200)
-        job_id = submit(client, job_items(600, first=3000))  # half a minute's work
+        job_id = submit(client, job_items(1000, first=3000))  # a minute's work, nearly
     revoke(url, key)
-    assert wait_until(lambda: status(url, job_id) == "failed", 20)
+    assert wait_until(lambda: status(url, job_id) == "failed")
 
 
 def status(url: str, job_id: str) -> str:

@@ -17,6 +17,7 @@ __all__ = [
     "Dataset",
     "Flip",
     "MetricComparison",
+    "MetricInfo",
     "Report",
     "Score",
     "ThresholdResult",
@@ -25,7 +26,9 @@ __all__ = [
 
 
 class _Closed(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    """Numbers are finite: JSON has no others, and a report is read back from it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Dataset(_Closed):
@@ -34,6 +37,25 @@ class Dataset(_Closed):
     name: str
     digest: str
     cases: int
+
+
+class MetricInfo(_Closed):
+    """What a metric is (`eval.metrics.metric.Metric`): its title, its best and its worst value, and one sentence on
+    what is counted. Values between 0 and 1 are shown in percent, their differences in points."""
+
+    name: str
+    title: str
+    description: str = ""
+    best: float = 1.0
+    worst: float = 0.0
+
+    @property
+    def higher_is_better(self) -> bool:
+        return self.best > self.worst
+
+    @property
+    def is_share(self) -> bool:
+        return {self.best, self.worst} == {0.0, 1.0}
 
 
 class Score(_Closed):
@@ -148,7 +170,7 @@ class CaseReport(_Closed):
 
 class Report(_Closed):
     """A whole evaluation. `verdict` is that of all comparisons and thresholds together, None where nothing was
-    compared; `titles` are the metrics' titles by name, `descriptions` their sentences."""
+    compared; `metrics` tells what each metric named in it is."""
 
     suite: str
     created_at: datetime
@@ -159,6 +181,9 @@ class Report(_Closed):
     comparisons: tuple[Comparison, ...] = ()
     thresholds: tuple[ThresholdResult, ...] = ()
     cases: tuple[CaseReport, ...] = ()
-    titles: Mapping[str, str] = Field(default_factory=dict)
-    descriptions: Mapping[str, str] = Field(default_factory=dict)
+    metrics: tuple[MetricInfo, ...] = ()
     verdict: Verdict | None = None
+
+    def metric(self, name: str) -> MetricInfo:
+        """What the metric is; of one that nobody described, its name alone."""
+        return next((info for info in self.metrics if info.name == name), MetricInfo(name=name, title=name))

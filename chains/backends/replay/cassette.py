@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from pydantic import ValidationError
 
@@ -37,20 +38,23 @@ class CassetteFile:
     def recording(self, key: bytes) -> Recording:
         """Raises ConfigurationError where the file was changed meanwhile."""
         with self.path.open("rb") as file:
-            file.seek(self.places[key])
-            line = file.readline()
+            return self._read(file, key)
+
+    def recordings(self) -> Iterator[Recording]:
+        """All that count, in the order of the file. Raises ConfigurationError where it was changed meanwhile."""
+        with self.path.open("rb") as file:
+            for key in sorted(self.places, key=self.places.__getitem__):
+                yield self._read(file, key)
+
+    def _read(self, file: BinaryIO, key: bytes) -> Recording:
+        file.seek(self.places[key])
         try:
-            found = RECORDINGS.validate_json(line)
+            found = RECORDINGS.validate_json(file.readline())
         except ValidationError:
             found = None
         if found is None or bytes.fromhex(found.key) != key:
             raise ConfigurationError(f"{self.path}: the file was changed while it was in use: start again")
         return found
-
-    def recordings(self) -> Iterator[Recording]:
-        """All that count, in the order of the file."""
-        for key in sorted(self.places, key=self.places.__getitem__):
-            yield self.recording(key)
 
 
 class Cassette:

@@ -11,7 +11,7 @@ from chains.backends.replay.cassette import Cassette, CassetteFile, read_file
 from chains.backends.replay.shapes import RECORDINGS, Header, Recording, line_of, place_of, says_the_same
 from chains.errors import ConfigurationError
 
-__all__ = ["Recorder", "rewrite"]
+__all__ = ["Recorder", "put_in_order", "rewrite"]
 
 _log = logging.getLogger("copydesk.backends.replay")
 

@@ -3,7 +3,7 @@
 Facts are found and compared by `chains.text.facts`, as the rewrite task does; `eval` stands above it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import regex
@@ -12,7 +12,7 @@ from chains.text import count_words
 from chains.text.facts import Fact, FactKind, facts, missing
 from eval.scorers.tokens import words
 
-__all__ = ["FIGURES", "NAMES", "Held", "held", "is_copy", "length_ratio", "negation_kept"]
+__all__ = ["FIGURES", "NAMES", "Held", "held", "held_of_all", "is_copy", "length_ratio", "negation_kept"]
 
 FIGURES = frozenset({FactKind.NUMBER, FactKind.DATE})
 NAMES = frozenset({FactKind.NAME})
@@ -46,6 +46,17 @@ def held(of: str, within: str, kinds: Collection[FactKind]) -> Held:
     found = {_key(fact) for fact in facts(of) if fact.kind in kinds}
     lost = {_key(fact) for fact in missing(of, within, kinds)}
     return Held(len(found - lost), len(found))
+
+
+def held_of_all(texts: Sequence[str], within: str, kinds: Collection[FactKind]) -> Held:
+    """The facts that each of the texts holds, in the words of the first one, and how many of them `within` does: what
+    one reference leaves out may be left out."""
+    found = [fact for fact in facts(texts[0]) if fact.kind in kinds] if texts else []
+    wanted = {_key(fact) for fact in found}
+    for text in texts[1:]:
+        wanted -= {_key(fact) for fact in missing(texts[0], text, kinds)}
+    lost = {_key(fact) for fact in missing(texts[0], within, kinds)} if wanted else set()
+    return Held(len(wanted - lost), len(wanted))
 
 
 def negation_kept(source: str, output: str) -> bool | None:

@@ -15,6 +15,7 @@ import yaml
 
 from tests.backends.ollama_server import Canned, OllamaServer, canned_server
 from tests.conftest import Service, serving, wait_until
+from tests.workers import halted, workers_of
 
 pytestmark = pytest.mark.e2e
 
@@ -135,13 +136,22 @@ def test_no_text_of_a_caller_is_in_the_metrics(client: httpx.Client) -> None:
 
 def test_the_metrics_of_two_workers_are_summed(tmp_path: Path) -> None:
     path = configured(tmp_path, {"only": {"kind": "scripted", "answers": ANSWERS, "concurrency": 5}})
+    slots = 'copydesk_backend_slots{backend="only"}'
+
+    def asked(metric: str) -> float:
+        with running.client() as once:
+            return value(once, metric)
+
     with serving("--config", str(path), "--workers", "2") as running:
-        for _ in range(12):
-            with running.client() as once:  # a connection each, so that both workers have their share
-                assert once.post("/v1/summarize", json={"text": "x"}).status_code == 200
-        with running.client() as client:
-            assert value(client, 'copydesk_answers_total{backend="only",cache="miss",task="summarize"}') == 12
-            assert value(client, 'copydesk_backend_slots{backend="only"}') == 4  # two for each worker
+        # One worker answers while the other one still begins.
+        assert wait_until(lambda: (asked(slots), asked("copydesk_ready")) == (4, 1))  # two slots for each
+        for worker, count in zip(workers_of(running), (3, 4), strict=True):
+            with halted(worker):
+                for _ in range(count):
+                    with running.client() as once:
+                        assert once.post("/v1/summarize", json={"text": "x"}).status_code == 200
+        assert asked('copydesk_answers_total{backend="only",cache="miss",task="summarize"}') == 7
+        assert asked(slots) == 4
         assert running.stop() == 0
 
 
@@ -166,7 +176,7 @@ def test_a_killed_worker_leaves_its_counts_and_takes_its_slots_along(tmp_path: P
         killed = next(folder.glob("gauge_livesum_*.db"))
         os.kill(int(killed.stem.rpartition("_")[2]), signal.SIGKILL)
         slots = 'copydesk_backend_slots{backend="only"}'
-        assert wait_until(lambda: asked(slots) == 4 and not killed.exists(), 30)
+        assert wait_until(lambda: asked(slots) == 4 and not killed.exists())
         assert asked('copydesk_answers_total{backend="only",cache="miss",task="summarize"}') == 6
         assert asked(served) == 6
         assert asked("copydesk_workers") == 2
@@ -192,7 +202,7 @@ def answers(url: str) -> bool:
 def serving_soon(path: Path) -> Iterator[httpx.Client]:
     """The service from the moment when it answers, ready or not."""
     with serving("--config", str(path), wait=False) as service:
-        assert wait_until(lambda: service.url and answers(service.url), 30), service.log
+        assert wait_until(lambda: service.url and answers(service.url)), service.log
         with service.client() as client:
             yield client
 

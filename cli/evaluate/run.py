@@ -7,7 +7,7 @@ import typer
 from app.settings import load_settings
 from cli.evaluate import options
 from cli.evaluate.exits import errors_as_exit_codes
-from cli.evaluate.session import Call, prepare, run_evaluation
+from cli.evaluate.session import Call, prepare, route_of, run_evaluation
 from cli.options import ConfigFile
 from cli.prompts.options import PromptDir
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from eval.suites import Suite
     from eval.variants import Wish
 
-__all__ = ["matrix_of", "route_of", "run"]
+__all__ = ["matrix_of", "run"]
 
 
 def run(
@@ -48,7 +48,7 @@ def run(
     with errors_as_exit_codes():
         found = read_suite(find_suite(suite)).sampled(limit, repeats)
         wishes = matrix_of(found, load_settings(config), prompt, backend)
-        call = Call(mode, config, dir, data, recordings, file, resume, f"copydesk eval run {suite}")
+        call = Call(mode, config, dir, data, recordings, file, resume)
         run_evaluation(prepare(found, wishes, call))
 
 
@@ -65,9 +65,3 @@ def matrix_of(
         for backend in chosen
         for parameters in suite.matrix.parameters
     ]
-
-
-def route_of(settings: "Settings", task: str) -> str:
-    """The backend that a task's requests go to first."""
-    routes = settings.route()
-    return routes.get(task, routes["default"])[0]

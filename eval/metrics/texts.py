@@ -3,7 +3,7 @@
 from chains.tasks.summarize.contract import SummarizeRequest
 from chains.text import count_words
 from eval.datasets import Case
-from eval.metrics.memory import figures_kept, names_kept
+from eval.metrics.memory import kept
 from eval.metrics.metric import Kind, Metric, Scored, Value
 from eval.metrics.reading import expects, guarded, listed, output_of, references_of, source_of, written
 from eval.scorers.instructions import facts_stated
@@ -24,11 +24,11 @@ def _forbidden_absent(scored: Scored) -> bool:
 
 
 def _figures(scored: Scored) -> Value:
-    return figures_kept(written(scored), references_of(scored)).share
+    return kept(written(scored), references_of(scored)).figures.share
 
 
 def _names(scored: Scored) -> Value:
-    return names_kept(written(scored), references_of(scored)).share
+    return kept(written(scored), references_of(scored)).names.share
 
 
 def _most_words(case: Case) -> int | None:
@@ -76,14 +76,14 @@ NUMBERS_KEPT = Metric(
     name="numbers_kept",
     title="Numbers kept, 0 to 1",
     kind=Kind.CONTINUOUS,
-    score=guarded(_figures, applies=lambda case: figures_kept("", listed(case, "references")).of > 0),
+    score=guarded(_figures, applies=lambda case: kept("", listed(case, "references")).figures.of > 0),
     description="Of the numbers and dates that all references have, the share that the answer has, in any spelling.",
 )
 NAMES_KEPT = Metric(
     name="names_kept",
     title="Names kept, 0 to 1",
     kind=Kind.CONTINUOUS,
-    score=guarded(_names, applies=lambda case: names_kept("", listed(case, "references")).of > 0),
+    score=guarded(_names, applies=lambda case: kept("", listed(case, "references")).names.of > 0),
     description="Of the names that all references have, the share that the answer has; as far as capitals tell names.",
 )
 LENGTH = Metric(

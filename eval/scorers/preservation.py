@@ -12,10 +12,11 @@ from chains.text import count_words
 from chains.text.facts import Fact, FactKind, facts, missing
 from eval.scorers.tokens import words
 
-__all__ = ["FIGURES", "NAMES", "Held", "held", "held_of_all", "is_copy", "length_ratio", "negation_kept"]
+__all__ = ["FIGURES", "NAMES", "Held", "held", "held_each", "held_of_all", "is_copy", "length_ratio", "negation_kept"]
 
 FIGURES = frozenset({FactKind.NUMBER, FactKind.DATE})
 NAMES = frozenset({FactKind.NAME})
+_Key = tuple[FactKind, str]
 
 _NEGATION_WORDS = """
 not no never none nobody nothing neither nor nowhere cannot without
@@ -43,20 +44,26 @@ class Held:
 def held(of: str, within: str, kinds: Collection[FactKind]) -> Held:
     """The facts of `of` that `within` holds. With the source as `of` and the output as `within` this is preservation
     (recall), the other way round precision: what the output states and the source doesn't is invented."""
-    found = {_key(fact) for fact in facts(of) if fact.kind in kinds}
-    lost = {_key(fact) for fact in missing(of, within, kinds)}
-    return Held(len(found - lost), len(found))
+    return held_each(of, within, kinds)[0]
 
 
-def held_of_all(texts: Sequence[str], within: str, kinds: Collection[FactKind]) -> Held:
-    """The facts that each of the texts holds, in the words of the first one, and how many of them `within` does: what
-    one reference leaves out may be left out."""
-    found = [fact for fact in facts(texts[0]) if fact.kind in kinds] if texts else []
-    wanted = {_key(fact) for fact in found}
-    for text in texts[1:]:
-        wanted -= {_key(fact) for fact in missing(texts[0], text, kinds)}
-    lost = {_key(fact) for fact in missing(texts[0], within, kinds)} if wanted else set()
-    return Held(len(wanted - lost), len(wanted))
+def held_each(of: str, within: str, *kinds: Collection[FactKind]) -> list[Held]:
+    """`held` for several groups of kinds, at the cost of one."""
+    wanted = frozenset().union(*kinds)
+    found = {_key(fact) for fact in facts(of) if fact.kind in wanted}
+    lost = {_key(fact) for fact in missing(of, within, wanted)} if found else set()
+    return [_counted(found, lost, own) for own in kinds]
+
+
+def held_of_all(texts: Sequence[str], within: str, *kinds: Collection[FactKind]) -> list[Held]:
+    """For each group of kinds the facts that every one of the texts holds, in the words of the first one, and how many
+    of them `within` does: what one reference leaves out may be left out."""
+    wanted = frozenset().union(*kinds)
+    found = {_key(fact) for fact in facts(texts[0]) if fact.kind in wanted} if texts else set()
+    for text in texts[1:] if found else ():
+        found -= {_key(fact) for fact in missing(texts[0], text, wanted)}
+    lost = {_key(fact) for fact in missing(texts[0], within, wanted)} if found else set()
+    return [_counted(found, lost, own) for own in kinds]
 
 
 def negation_kept(source: str, output: str) -> bool | None:
@@ -76,9 +83,14 @@ def length_ratio(source: str, output: str) -> float | None:
     return count_words(output) / before if before else None
 
 
+def _counted(found: Collection[_Key], lost: Collection[_Key], kinds: Collection[FactKind]) -> Held:
+    own = [key for key in found if key[0] in kinds]
+    return Held(sum(key not in lost for key in own), len(own))
+
+
 def _negates(text: str) -> bool:
     return bool(_NEGATED.search(text)) or not _NEGATIONS.isdisjoint(words(text))
 
 
-def _key(fact: Fact) -> tuple[FactKind, str]:
+def _key(fact: Fact) -> _Key:
     return fact.kind, fact.text

@@ -128,7 +128,7 @@ def _case(
     skill = chance.random()
     answers = []
     for index, variant in enumerate(variants):
-        fails = skill > 0.82 or (index > 0 and chance.random() < 0.05 + loss)
+        fails = skill > 0.82 or chance.random() < (0.05 + loss if index else 0.03)
         answers.append(_answer(chance, task, variant, text, right, fails, hard))
     labels = [{"name": label} for label in LABELS]
     return CaseReport(

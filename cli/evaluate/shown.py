@@ -13,6 +13,7 @@ __all__ = ["exit_code", "print_report"]
 
 _MOST_FLIPS = 8
 _LONGEST = 160
+_COSTS = ("tokens in", "tokens out", "cost", "median time", "p95 time", "failed")
 
 
 def exit_code(report: "Report") -> ExitCode:
@@ -100,7 +101,7 @@ def _line(text: str) -> str:
 
 
 def _print_costs(variants: "Sequence[VariantReport]") -> None:
-    shown = table("variant", "tokens in", "tokens out", "cost", "median time", "p95 time", "failed")
+    shown = table("variant", *_COSTS)
     for each in variants:
         shown.add_row(each.variant.name, *_costs(each))
     print_table(shown)
@@ -123,15 +124,16 @@ def _costs(each: "VariantReport") -> list[str]:
 
 
 def _print_matrix(report: "Report") -> None:
-    """Every variant with its scores and costs."""
+    """A column for each variant: its scores, and what they cost."""
     from eval.reports import figures
 
-    names = [info.name for info in report.metrics]
-    shown = table("variant", *names, "tokens in", "tokens out", "cost", "median time", "p95 time", "failed")
-    for each in report.variants:
-        scores = {score.metric: score.value for score in each.scores}
-        values = [figures.value(report.metric(name), scores.get(name)) for name in names]
-        shown.add_row(each.variant.name, *values, *_costs(each))
+    shown = table("", *(each.variant.name for each in report.variants))
+    for info in report.metrics:
+        scores = [next(score for score in each.scores if score.metric == info.name) for each in report.variants]
+        shown.add_row(info.name, *(figures.value(info, score.value) for score in scores))
+    costs = [_costs(each) for each in report.variants]
+    for place, title in enumerate(_COSTS):
+        shown.add_row(title, *(cost[place] for cost in costs))
     print_table(shown)
 
 

@@ -9,7 +9,7 @@ from importlib.metadata import version as version_of
 import typer
 
 from chains.errors import ConfigurationError, CopydeskError, InvalidInput, NotFoundError, PromptError, PromptSetError
-from cli import backends, config, keys, prompts, run, serve, usage
+from cli import backends, config, evaluate, keys, prompts, run, serve, usage
 
 __all__ = ["main"]
 
@@ -29,6 +29,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(keys.app, name="keys")
 app.add_typer(prompts.app, name="prompts")
 app.add_typer(backends.app, name="backends")
+app.add_typer(evaluate.app, name="eval")
 
 
 @app.command()

@@ -225,7 +225,7 @@ def test_a_restart_behind_a_shared_port_loses_nothing(tmp_path: Path) -> None:
     with serving("--config", str(path)) as first, Load(address(first), 4) as load:
         assert wait_until(lambda: load.ends["200"] > 20)
         with serving("--config", str(path), "--port", str(address(first)[1]), wait=False) as second:
-            assert wait_until(lambda: second.url and listens(second, address(first)[1]), 30)
+            assert wait_until(lambda: second.url and listens(second, address(first)[1]))
             first.process.send_signal(signal.SIGTERM)
             assert first.process.wait(20) == 0
             before = load.ends["200"]
@@ -272,7 +272,7 @@ def test_a_worker_that_dies_is_replaced_and_its_port_stays(tmp_path: Path) -> No
         old = workers_of(service)
         assert len(old) == 2
         os.kill(old[0], signal.SIGKILL)
-        assert wait_until(lambda: len(workers_of(service)) == 2 and old[0] not in workers_of(service), 20)
+        assert wait_until(lambda: len(workers_of(service)) == 2 and old[0] not in workers_of(service))
         assert exchange(service, HEALTH).status == 200
         assert service.stop() == 0
     assert any("is replaced" in line for line in service.log)
@@ -282,7 +282,7 @@ def test_workers_end_with_their_parent(tmp_path: Path) -> None:
     with serving("--config", str(configured(tmp_path, workers=2))) as service:
         pids = workers_of(service)
         service.process.kill()
-        assert wait_until(lambda: not any(alive(pid) for pid in pids), 20)
+        assert wait_until(lambda: not any(alive(pid) for pid in pids))
 
 
 @pytest.mark.soak
@@ -291,7 +291,7 @@ def test_workers_are_replaced_one_by_one_at_a_hang_up(tmp_path: Path) -> None:
         old = set(workers_of(service))
         with Load(address(service), 4) as load:
             service.process.send_signal(signal.SIGHUP)
-            assert wait_until(lambda: len(workers_of(service)) == 2 and not old & set(workers_of(service)), 60)
+            assert wait_until(lambda: len(workers_of(service)) == 2 and not old & set(workers_of(service)))
         assert load.ends.keys() == {"200"}, load.ends
         assert service.stop() == 0
 

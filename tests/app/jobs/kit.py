@@ -34,6 +34,7 @@ class CountingModel(Canned):
         self.calls[number] += 1
         self.active[number] += 1
         try:
+            await self.waited(number)
             async for piece in super().complete(tokens, options):
                 yield piece
         except (asyncio.CancelledError, GeneratorExit):
@@ -41,6 +42,9 @@ class CountingModel(Canned):
             raise
         finally:
             self.active[number] -= 1
+
+    async def waited(self, number: int) -> None:
+        """What happens before the answer begins."""
 
     @property
     def in_flight(self) -> int:

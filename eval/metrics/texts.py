@@ -6,7 +6,7 @@ from eval.datasets import Case
 from eval.metrics.memory import kept
 from eval.metrics.metric import Kind, Metric, Scored, Value
 from eval.metrics.reading import expects, guarded, listed, output_of, references_of, source_of, written
-from eval.scorers.instructions import facts_stated
+from eval.scorers.instructions import facts_stated, stands_in
 from eval.scorers.language import is_certainly_not, language_code, language_of
 
 __all__ = ["FACTS_STATED", "FORBIDDEN_ABSENT", "LANGUAGE_KEPT", "LENGTH", "NAMES_KEPT", "NUMBERS_KEPT"]
@@ -20,7 +20,7 @@ def _facts(scored: Scored) -> Value:
 
 def _forbidden_absent(scored: Scored) -> bool:
     text = written(scored)
-    return not any(facts_stated(text, [string]) for string in listed(scored.case, "forbidden"))
+    return not any(stands_in(text, string) for string in listed(scored.case, "forbidden"))
 
 
 def _figures(scored: Scored) -> Value:

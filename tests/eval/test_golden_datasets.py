@@ -13,7 +13,7 @@ from chains.schema_gate import gate
 from chains.tasks import load_tasks
 from chains.text import count_words
 from eval.datasets import Case, load_dataset
-from eval.scorers.instructions import facts_stated, obeys_schema
+from eval.scorers.instructions import facts_stated, obeys_schema, stands_in
 from eval.scorers.language import language_of
 from eval.scorers.tokens import folded
 from tests.conftest import ROOT
@@ -80,11 +80,14 @@ def test_a_case_is_valid_input_in_the_language_that_it_names(case: Case) -> None
 def test_references_state_the_facts_and_obey_the_case(case: Case) -> None:
     expected = case.expected
     source = "\n".join([case.input.text, *strings(case.input.params)])
+    forbidden = expected.get("forbidden", ())
+    # A part of a word of the source isn't found in the answer either.
+    assert [wrong for wrong in forbidden if folded(wrong) in folded(source) and not stands_in(source, wrong)] == []
     if "language" not in expected:
         assert [fact for fact in expected.get("facts", ()) if facts_stated(source, [fact]) != 1] == []
     for reference in expected["references"]:
         assert [fact for fact in expected.get("facts", ()) if facts_stated(reference, [fact]) != 1] == []
-        assert [wrong for wrong in expected.get("forbidden", ()) if folded(wrong) in folded(reference)] == []
+        assert [wrong for wrong in forbidden if folded(wrong) in folded(reference)] == []
         assert told_language(reference) in {expected.get("language", case.language), None}
         assert reference == reference.strip()
 

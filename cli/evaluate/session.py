@@ -159,6 +159,7 @@ def run_evaluation(evaluation: Evaluation) -> Ran:
             print(f"copydesk: To go on: {same_command(resume=True)}", file=sys.stderr)
             raise typer.Exit(130) from None
         if progress.missing:
+            path.unlink()  # to replay it again costs nothing, and another mode begins another file
             _tell_missing(progress.missing, progress.total, _recordings_of(evaluation))
         if progress.done:
             print(f"{suite.name}: {_summary(progress)}, in {path}", file=sys.stderr)

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from eval.scorers.tokens import folded
 
-__all__ = ["facts_stated", "obeys_schema", "stands_in"]
+__all__ = ["facts_stated", "obeys_schema"]
 
 _PART = regex.compile(r"\p{N}+|[\p{L}\p{M}]+")
 _DIGIT = regex.compile(r"[\p{Nd}--[0-9]]", regex.V1)
@@ -32,13 +32,6 @@ def facts_stated(text: str, facts: Sequence[str]) -> float | None:
     """
     within = _Searched(_comparable(text))
     return sum(within.states(_comparable(fact)) for fact in facts) / len(facts) if facts else None
-
-
-def stands_in(text: str, string: str) -> bool:
-    """Whether the text states the string as a fact; one without a letter or digit (an emoji) stands there as it is."""
-    if _LETTER.search(string):
-        return facts_stated(text, [string]) == 1
-    return bool(string) and string in text
 
 
 def obeys_schema(output: Any, schema: Mapping[str, Any]) -> bool:

@@ -13,6 +13,8 @@ from chains.schema_gate import gate
 from chains.tasks import load_tasks
 from chains.text import count_words
 from eval.datasets import Case, load_dataset
+from eval.metrics.metric import Scored
+from eval.metrics.table import metrics_of
 from eval.scorers.instructions import facts_stated, obeys_schema
 from eval.scorers.language import language_of
 from eval.scorers.tokens import folded
@@ -22,6 +24,12 @@ DATASETS = ROOT / "eval" / "datasets"
 TASKS = ("classify", "extract", "generate", "rewrite", "summarize")
 LANGUAGES = {"en", "de", "zh", "ar", "ja"}
 FEWEST = 40
+FAULTLESS = {
+    *("valid_output", "facts_stated", "forbidden_absent", "numbers_kept", "names_kept", "number_precision"),
+    *("name_precision", "negation_kept", "length_compliance", "language_kept", "form"),
+}
+"""Metrics that are at their best for a faultless answer, whatever its words."""
+
 HARD = re.compile(r"^- `([^`]+)`: ", re.MULTILINE)
 
 
@@ -91,6 +99,22 @@ def test_references_state_the_facts_and_obey_the_case(case: Case) -> None:
         assert [wrong for wrong in forbidden if folded(wrong) in folded(reference)] == []
         assert told_language(reference) in {expected.get("language", case.language), None}
         assert reference == reference.strip()
+
+
+@pytest.mark.parametrize("case", every_case("summarize", "rewrite"))
+def test_metrics_find_nothing_wrong_with_a_reference(case: Case) -> None:
+    """Else a perfect answer would lose points for what the case or the metric gets wrong."""
+    field = {"summarize": "summary", "rewrite": "text"}[case.task]
+    shape = {
+        "shortened": False,
+        "unsupported": [],
+        "coverage": {"chunks": 1, "chunks_used": 0, "spans": []},
+        "lost": [],
+    }
+    for reference in case.expected["references"]:
+        scored = Scored(case, {**shape, field: reference})
+        values = {name: metrics_of(case.task)[name].score(scored) for name in FAULTLESS & metrics_of(case.task).keys()}
+        assert {name: value for name, value in values.items() if value not in {1, None}} == {}
 
 
 @pytest.mark.parametrize("case", every_case("summarize"))

@@ -14,14 +14,18 @@ from chains.backends.scripted import ScriptedConfig
 from chains.prompts import load_prompt_set
 from chains.tasks import load_tasks
 from eval.case_files import CaseSet, load_cases
-from eval.run_file import RunHeader, open_run
+from eval.comparison import build_report, score_run
+from eval.datasets import load_dataset
+from eval.report import Report
+from eval.run_file import RunHeader, open_run, read_run
 from eval.running import Accounts, Asking, Plan, Progress, run_plan
 from eval.suites import Suite
 from eval.variants import PlannedVariant, Wish, plan_variants, variant_set
 from tests.conftest import ROOT
 
-__all__ = ["MARK", "Bench", "cases_of", "planted_prompts", "script_of", "suite_of", "write_cases"]
+__all__ = ["GOLDEN", "MARK", "Bench", "cases_of", "golden", "planted_prompts", "script_of", "suite_of", "write_cases"]
 
+GOLDEN = ROOT / "eval" / "datasets"
 MARK = "[v2] "
 """Stands before the text in the planted version of a prompt, so that a script tells its requests apart."""
 
@@ -65,14 +69,18 @@ def write_cases(folder: Path, cases: Sequence[Mapping[str, Any]], task: str = "s
     return folder
 
 
+def golden(task: str) -> list[dict[str, Any]]:
+    """The project's own cases of a task."""
+    return [case.model_dump() for case in load_dataset(GOLDEN / task)]
+
+
 def script_of(
     cases: Sequence[Mapping[str, Any]], planted: Callable[[str, int], str] = lambda reference, number: reference
 ) -> list[dict[str, Any]]:
     """The references as answers; to the planted version what `planted` makes of the reference and the case's number."""
     script = []
     for number, case in enumerate(cases):
-        reference = case["expected"]["references"][0]
-        text = case["input"]["text"]
+        reference, text = case["expected"]["references"][0], case["input"]["text"]
         script += [{"when": MARK + text, "answer": planted(reference, number)}, {"when": text, "answer": reference}]
     return script
 
@@ -144,6 +152,14 @@ class Bench:
 
         with open_run(path, self.header(), resume=resume) as file:
             return asyncio.run(run())
+
+    def report(self, path: Path) -> Report:
+        """Run, and compare every further variant with the first."""
+        self.run(path)
+        found = read_run(path)
+        scored = score_run(self.suite, found.header, self.cases.cases, list(found.outcomes.values()))
+        first, *others = [each.variant.name for each in self.planned]
+        return build_report(scored, [(first, other) for other in others], others)
 
     def _price(self, backend: str, usage: Any) -> int | None:
         from app.usage.prices import PriceList

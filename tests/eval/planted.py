@@ -162,7 +162,8 @@ class Bench:
         return build_report(scored, [(first, other) for other in others], others)
 
     def _price(self, backend: str, usage: Any) -> int | None:
+        if not self.settings.prices:
+            return None
         from app.usage.prices import PriceList
 
-        prices = PriceList(self.settings.prices)
-        return prices.nano_usd(backend, usage) if backend in prices else None
+        return PriceList(self.settings.prices).nano_usd(backend, usage)

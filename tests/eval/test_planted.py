@@ -13,7 +13,7 @@ import pytest
 
 from chains.prompts.lifecycle.evidence import Verdict
 from eval.report import Comparison, Report
-from eval.suites import find_suite, read_suite
+from eval.suites import Suite, find_suite, read_suite
 from tests.eval.planted import GOLDEN, Bench, golden, planted_prompts, script_of
 
 ENGLISH = "The text is about a decision that was made, and about the reasons that were given for it."
@@ -42,6 +42,10 @@ def prompt_told(case: dict[str, Any], reference: str, number: int) -> str:
     return f"You summarize documents. Keep names, numbers and dates as they stand there. {reference}"
 
 
+def copied(case: dict[str, Any], reference: str, number: int) -> str:
+    return str(case["input"]["text"])
+
+
 def too_long(case: dict[str, Any], reference: str, number: int) -> str:
     return f"{reference} " + "And so on and so forth. " * 90
 
@@ -57,10 +61,15 @@ def planted_report(folder: Path, task: str, base: str, plant: Plant) -> Report:
         planted_prompts(folder / "prompts", task, base, "9.0.0"),
         GOLDEN,
         script_of(cases, lambda reference, number: plant(cases[number], reference, number)),
-        suite=read_suite(find_suite(task)),
+        suite=gated(read_suite(find_suite(task))),
         versions=[base, "9.0.0"],
     )
     return bench.report(folder / "run.jsonl")
+
+
+def gated(suite: Suite) -> Suite:
+    """The suite with nothing but what decides: half of the time goes into what is only reported."""
+    return suite.model_copy(update={"metrics": {name: suite.metrics[name] for name in suite.gated}})
 
 
 def regressed(comparison: Comparison) -> set[str]:
@@ -74,7 +83,7 @@ def regressed(comparison: Comparison) -> set[str]:
         pytest.param("summarize", "1.3.0", in_another_language, "language_kept", id="summarize in another language"),
         pytest.param("summarize", "1.3.0", prompt_told, "leak_free", id="summarize tells its prompt"),
         pytest.param("summarize", "1.3.0", too_long, "length_compliance", id="summarize is too long"),
-        pytest.param("rewrite", "1.1.0", without_numbers, "facts_stated", id="rewrite drops numbers"),
+        pytest.param("rewrite", "1.1.0", copied, "copied", id="rewrite changes nothing"),
         pytest.param("rewrite", "1.1.0", in_another_language, "language_kept", id="rewrite in another language"),
         pytest.param("rewrite", "1.1.0", few_shot_leaked, "leak_free", id="rewrite leaks its examples"),
     ],

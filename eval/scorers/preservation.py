@@ -19,13 +19,28 @@ NAMES = frozenset({FactKind.NAME})
 _Key = tuple[FactKind, str]
 
 _NEGATION_WORDS = """
-not no never none nobody nothing neither nor nowhere cannot without
-nicht kein keine keinen keinem keiner keines nie niemals nichts niemand nirgends weder ohne
+not no never none nobody nothing neither nor nowhere cannot without unable impossible
+dont doesnt didnt cant wont isnt arent wasnt werent havent hasnt couldnt shouldnt wouldnt
+nicht nichts kein keine keinen keinem keiner keines keinerlei keineswegs nie niemals niemand niemanden niemandem
+nirgends weder ohne unmöglich
 pas jamais rien aucun aucune sans nunca jamás nada nadie ningún ninguna tampoco
 не нет никогда никто ничего без нельзя
 """
 _NEGATIONS = frozenset(_NEGATION_WORDS.split())
-_NEGATED = regex.compile(r"(?i)\b\p{L}+n['’]t\b|[不没沒无無未非别別]")
+_NEGATED = regex.compile(
+    r"""(?xi) \b\p{L}+n['’]t\b
+    | [不没沒无無未非别別]
+    | ません | (?<![少危切汚])な(?:い|かっ|く(?!な)|けれ) | (?<![かは])なし(?![たて]) | ずに
+    | (?<=(?!必)[\p{Han}わらさかがたばえけせてめれきしにびみり])ず(?=[、。]|$)
+    | (?<![\p{L}\p{M}])[وف]?(?:لا|لم|لن|ليس(?:ت|وا)?|لست|غير|ب?دون|بلا|ب?عدم)(?![\p{L}\p{M}])"""
+)
+_MARKS = regex.compile(r"(?<=\p{Arabic})\p{M}+")
+# Words that hold a negating sign and negate nothing: very, however, different, special, future, free of charge.
+_NO_NEGATION = regex.compile(
+    "非常|非洲|南非|除非|莫非|不过|不過|不断|不斷|不久|不仅|不僅|不但|不同|不少|不错|不錯|差不多|不动产|不動産|无论|無論"
+    "|未来|未來|特别|特別|区别|區別|区別|分别|分別|个别|個別|级别|級別|性别|性別|类别|類別|识别|識別|辨别|辨別|告别|告別|别人|別人"
+    "|别的|別的|别墅|別墅|別途|別の|別に|別れ|送別|無料|無事|無線|無地"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +82,8 @@ def held_of_all(texts: Sequence[str], within: str, *kinds: Collection[FactKind])
 
 
 def negation_kept(source: str, output: str) -> bool | None:
-    """Whether the output negates something, where the source does; None where it doesn't. By common words of English,
-    German, French, Spanish, Russian and Chinese; what is negated isn't compared."""
+    """Whether the output negates something, where the source does; None where it doesn't. By common words and signs of
+    English, German, French, Spanish, Russian, Chinese, Japanese and Arabic; what is negated isn't compared."""
     return _negates(output) if _negates(source) else None
 
 
@@ -89,7 +104,8 @@ def _counted(found: Collection[_Key], lost: Collection[_Key], kinds: Collection[
 
 
 def _negates(text: str) -> bool:
-    return bool(_NEGATED.search(text)) or not _NEGATIONS.isdisjoint(words(text))
+    bare = _NO_NEGATION.sub(" ", _MARKS.sub("", text))
+    return bool(_NEGATED.search(bare)) or not _NEGATIONS.isdisjoint(words(bare))
 
 
 def _key(fact: Fact) -> _Key:

@@ -20,6 +20,7 @@ __all__ = [
     "Chat",
     "Count",
     "Header",
+    "Place",
     "Recorded",
     "Recording",
     "Refusal",
@@ -159,6 +160,8 @@ class Scores(_Recording):
 
 Recording = Chat | Refusal | Count | Scores
 
+Place = tuple[str, str, str, int, str]
+
 RECORDINGS: TypeAdapter[Recording] = TypeAdapter(Annotated[Recording, Field(discriminator="operation")])
 
 
@@ -173,7 +176,7 @@ def line_of(entry: Header | Recording) -> bytes:
     return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def place_of(recording: Recording) -> tuple[str, str, str, int, str]:
+def place_of(recording: Recording) -> Place:
     """By what a file is sorted: all that was recorded of one text stands together, so that a reader of a diff sees the
     old answer beside the new one."""
     told = recording.request

@@ -49,6 +49,7 @@ class Call:
     recordings: Path | None = None
     run: Path | None = None
     resume: bool = False
+    patience_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +217,7 @@ def _make_room(evaluation: Evaluation, path: Path) -> None:
 def _run(evaluation: Evaluation, file: "RunFile") -> "Progress":
     from app.composition import build_trial_runner
     from eval.outcomes import Source
-    from eval.running import Accounts, Asking, Plan, run_plan
+    from eval.running import Accounts, Asking, Plan, run_plan, waits
     from eval.variants import variant_set
 
     plan = Plan(evaluation.task, evaluation.cases.cases, evaluation.planned, evaluation.suite.repeats)
@@ -228,7 +229,7 @@ def _run(evaluation: Evaluation, file: "RunFile") -> "Progress":
         accounts = Accounts()
         runner = build_trial_runner(started, prompts, tuple(evaluation.asked.backends), accounts)
 
-        asking = Asking(runner, accounts, _prices(evaluation.settings), source)
+        asking = Asking(runner, accounts, _prices(evaluation.settings), source, waits(evaluation.call.patience_s))
         try:
             with shown_progress(evaluation.suite.name) as tell:
                 return await run_plan(plan, asking, file, tell)

@@ -103,7 +103,7 @@ class Bench:
         versions: Sequence[str] = ("1.3.0", "1.4.0"),
         parameters: Sequence[Mapping[str, Any]] = ({},),
         prices: Mapping[str, Any] | None = None,
-        patience_s: Sequence[float] = (0, 0),
+        waits_s: Sequence[float] = (0, 0),
         **backend: Any,
     ) -> None:
         config = ScriptedConfig.model_validate({"answers": list(script), **backend})
@@ -116,7 +116,7 @@ class Bench:
         self.planned: list[PlannedVariant] = plan_variants(
             self.prompts, self.suite.task, wishes, {"script": config.identity()}
         )
-        self.patience_s = patience_s
+        self.waits_s = waits_s
         self.runner: Any = None
 
     def header(self, **others: Any) -> RunHeader:
@@ -144,7 +144,7 @@ class Bench:
             accounts = Accounts()
             prompts = variant_set(self.prompts, self.planned)
             self.runner = build_trial_runner(self.settings, prompts, ["script"], accounts)
-            asking = Asking(self.runner, accounts, self._price, self.patience_s)
+            asking = Asking(self.runner, accounts, self._price, waits_s=self.waits_s)
             try:
                 return await run_plan(plan, asking, file, tell)
             finally:

@@ -196,7 +196,7 @@ def good(**others: Any) -> str:
     ("lines", "told"),
     [
         pytest.param([], "there is no dataset 'set.jsonl' in", id="absent"),
-        pytest.param(["{"], "set.jsonl:1: : Invalid JSON", id="no JSON"),
+        pytest.param(["{"], "set.jsonl:1: Invalid JSON", id="no JSON"),
         pytest.param([good(), good(id=1)], "set.jsonl:2: id: Input should be a valid string", id="no case"),
         pytest.param([good(), good()], "set.jsonl:2: the id 'a' stands twice", id="twice"),
         pytest.param([good(task="rewrite")], "case a: is one of rewrite, and the suite is about summarize", id="task"),

@@ -76,6 +76,7 @@ PROBLEM_OF: Mapping[type[errors.CopydeskError], str] = {
     errors.BackendBusy: "backend_busy",
     errors.BackendTimeout: "backend_timeout",
     errors.BackendRejected: "backend_rejected",
+    errors.RecordingMissing: "recording_missing",
     errors.BackendProtocolError: "backend_protocol_error",
     errors.OutputError: "internal",
     errors.OutputInvalid: "output_invalid",

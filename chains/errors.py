@@ -20,6 +20,7 @@ CopydeskError
 │   ├── BackendBusy               it has no room now: its queue here is full, or it said so itself
 │   ├── BackendTimeout            reachable, but too slow
 │   ├── BackendRejected           it refused the request
+│   ├── RecordingMissing          it answers from recordings, and has none for this request
 │   └── BackendProtocolError      it answered nonsense, or stopped before the end
 └── OutputError                   the model's answer is unusable; keeps `raw`
     ├── OutputInvalid             it breaks the schema, even after the repair
@@ -56,6 +57,7 @@ __all__ = [
     "PromptRenderError",
     "PromptSetError",
     "Reason",
+    "RecordingMissing",
     "SchemaUnsupported",
     "StepRefused",
     "UnknownBackend",
@@ -239,6 +241,8 @@ class ContextExceeded(InvalidInput):
         self.needed = needed
         self.limit = limit
         self.reserved = reserved
+        self.remedy = remedy
+        self.estimated = estimated
 
 
 class SchemaUnsupported(InvalidInput):
@@ -308,6 +312,16 @@ class BackendTimeout(BackendError):
 
 class BackendRejected(BackendError):
     code = "backend_rejected"
+
+
+class RecordingMissing(BackendError):
+    """There is no recorded answer under `key`."""
+
+    code = "recording_missing"
+
+    def __init__(self, message: str, *, backend: str, key: str) -> None:
+        super().__init__(message, backend=backend)
+        self.key = key
 
 
 class BackendProtocolError(BackendError):

@@ -144,10 +144,12 @@ class Runner:
         request_id: str = "-",
         choice: Choice | None = None,
         background: bool = False,
+        repeat: int = 0,
     ) -> TaskResult[Any]:
         """Run a task on a validated input. `caller` is the id of the caller's key: it decides about the canary, and
         fairness, sharing and the cache go by it. `request_id` stands in log lines. A `choice` that was made before
-        holds, whatever the labels and the routes have become. What runs in the `background` gives way to all else.
+        holds, whatever the labels and the routes have become. What runs in the `background` gives way to all else. What
+        differs in `repeat` shares no answer.
 
         Raises UnknownPrompt and UnknownBackend for what the input names and doesn't exist, DeadlineExceeded past the
         input's `deadline_ms`, what DocumentReader.read raises, and what the chain does: BackendError, OutputError,
@@ -155,7 +157,7 @@ class Runner:
         """
         start = time.perf_counter()
         selection, legs = self._chosen(task, request, caller, choice)
-        with self._served(task, request, caller, request_id, selection, background=background) as ledger:
+        with self._served(task, request, caller, request_id, selection, background, repeat) as ledger:
             async with until(request.deadline_ms):
                 read = await self._documents.read(request)
                 output, backend = await along(legs, read.request)
@@ -204,8 +206,8 @@ class Runner:
         caller: str,
         request_id: str,
         selection: Selection,
-        *,
         background: bool = False,
+        repeat: int = 0,
     ) -> Iterator[Ledger]:
         """The account of a request that is served on its terms: it is told to the books, however it ends, and failed
         attempts are logged."""
@@ -218,6 +220,7 @@ class Runner:
             share=not request.bypass_cache,
             cache=task in self._cached and not request.bypass_cache,
             background=background,
+            repeat=repeat,
         )
         start = time.perf_counter()
         with on_terms(terms), open_ledger() as ledger:

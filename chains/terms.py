@@ -32,6 +32,7 @@ class Terms:
     share     whether an identical request's generation may serve this one too
     cache     whether an answer of the cache may serve it, and its answer be kept
     background  whether nobody waits for the answer, so that it comes after all requests for which somebody does
+    repeat    which of the times this is that an evaluation asks for the same: each has an answer of its own
     """
 
     caller: str = ""
@@ -41,6 +42,7 @@ class Terms:
     share: bool = True
     cache: bool = False
     background: bool = False
+    repeat: int = 0
 
     @property
     def rank(self) -> int:

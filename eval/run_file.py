@@ -28,7 +28,7 @@ Place = tuple[str, str, int]
 
 class RunHeader(BaseModel):
     """What a run is of. `examples` are the few-shot texts of each variant's prompt, by its name, so that the outcomes
-    can be scored without the prompts."""
+    can be scored without the prompts; `mode` is whence answers came: live, or recordings."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -39,6 +39,7 @@ class RunHeader(BaseModel):
     repeats: int = Field(ge=1)
     variants: tuple[Variant, ...]
     examples: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    mode: str = "live"
     copydesk: str
     created_at: AwareDatetime
 
@@ -61,6 +62,8 @@ class RunHeader(BaseModel):
             changed = [key for key in Variant.model_fields if getattr(ours[name], key) != getattr(others[name], key)]
             if changed:
                 found.append(f"the variant {name} had another {', '.join(changed)}")
+        if self.mode != other.mode:
+            found.append(f"it was made with --mode {other.mode}")
         if self.copydesk != other.copydesk:
             found.append(f"it was made by Copydesk {other.copydesk}, and this is {self.copydesk}")
         return found

@@ -9,11 +9,12 @@ from typing import Any
 from chains.account import Account
 from chains.errors import BackendBusy, BackendUnavailable, CopydeskError
 from chains.ledger import Ledger
+from chains.recordings import Recordings, noting_recordings
 from chains.result import Bill, Usage
 from chains.runner import Runner
 from chains.task import Task
 from eval.datasets import Case
-from eval.outcomes import Failure, Outcome
+from eval.outcomes import Failure, Outcome, Source
 from eval.run_file import RunFile
 from eval.variants import PlannedVariant
 
@@ -44,13 +45,14 @@ class Plan:
 
 @dataclass(slots=True)
 class Progress:
-    """How far a run is. `resumed` outcomes were there before; costs are billionths of a US dollar, None as long as no
-    backend with a price answered."""
+    """How far a run is. `resumed` outcomes were there before, `failed` ones are errors, and `missing` ones lack a
+    recording. Costs are billionths of a US dollar, None as long as no backend with a price answered."""
 
     total: int
     resumed: int = 0
     done: int = 0
     failed: int = 0
+    missing: int = 0
     cost_nano_usd: int | None = None
     output_tokens: int = 0
     started: float = field(default_factory=time.monotonic)
@@ -62,11 +64,15 @@ class Progress:
     @property
     def seconds_to_go(self) -> float | None:
         """By what the cases took until now; None before the first one is through."""
-        if not self.done:
+        through = self.done + self.missing
+        if not through:
             return None
-        return self.seconds / self.done * (self.total - self.resumed - self.done)
+        return self.seconds / through * (self.total - self.resumed - through)
 
-    def count(self, outcome: Outcome) -> None:
+    def count(self, outcome: Outcome | None) -> None:
+        if outcome is None:
+            self.missing += 1
+            return
         self.done += 1
         self.failed += outcome.error is not None
         self.output_tokens += outcome.usage.output_tokens
@@ -98,11 +104,13 @@ class Accounts:
 @dataclass(frozen=True, slots=True)
 class Asking:
     """Whom a run asks: a runner over the `variant_set`, whose books are `accounts`. `price` gives the cost of a
-    backend's tokens in billionths of a US dollar, None where it has no price."""
+    backend's tokens in billionths of a US dollar, None where it has no price. Where the `source` is RECORDED, the times
+    are those of the recordings."""
 
     runner: Runner
     accounts: Accounts
     price: _Prices = lambda backend, usage: None
+    source: Source = Source.MEASURED
     patience_s: Sequence[float] = PATIENCE_S
 
     def slots(self, backend: str) -> int:
@@ -117,7 +125,8 @@ async def run_plan(
 
     The variants take turns case by case, so that whatever changes with time hits all of them; each backend gets as
     many calls at once as it has slots. A case that fails has its error as its outcome, but where the backend is away
-    or full it is tried again, and at last the run stops: what is there stays in the file.
+    or full it is tried again, and at last the run stops: what is there stays in the file. One that lacks a recording
+    has no outcome; with such cases the run isn't finished.
 
     Raises BackendUnavailable and BackendBusy.
     """
@@ -128,13 +137,15 @@ async def run_plan(
     async def work(jobs: Iterator[_Job]) -> None:
         for job in jobs:
             outcome = await _outcome(plan.task, job, asking)
-            file.add(outcome)
+            if outcome is not None:
+                file.add(outcome)
             progress.count(outcome)
             tell(progress)
 
     queues = {backend: _jobs(plan, backend, file) for backend in {each.variant.backend for each in plan.variants}}
     await _all_or_none([work(jobs) for backend, jobs in queues.items() for _ in range(max(1, asking.slots(backend)))])
-    file.finish(places)
+    if not progress.missing:
+        file.finish(places)
     return progress
 
 
@@ -158,8 +169,9 @@ async def _all_or_none(work: Sequence[Coroutine[Any, Any, None]]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _outcome(task: Task[Any, Any], job: _Job, asking: Asking) -> Outcome:
-    """What becomes of one case. Raises BackendUnavailable and BackendBusy where waiting didn't help."""
+async def _outcome(task: Task[Any, Any], job: _Job, asking: Asking) -> Outcome | None:
+    """What becomes of one case; None where it lacks a recording. Raises BackendUnavailable and BackendBusy where
+    waiting didn't help."""
     for wait_s in asking.patience_s:
         try:
             return await _asked(task, job, asking)
@@ -168,30 +180,34 @@ async def _outcome(task: Task[Any, Any], job: _Job, asking: Asking) -> Outcome:
     return await _asked(task, job, asking)
 
 
-async def _asked(task: Task[Any, Any], job: _Job, asking: Asking) -> Outcome:
+async def _asked(task: Task[Any, Any], job: _Job, asking: Asking) -> Outcome | None:
     each, case, repeat = job
-    request_id = f"{each.variant.name} {case.id} {repeat}"
+    request_id = f"case {case.id} of {each.variant.name}, repeat {repeat}"
     request = case.request(task).model_copy(
         update={"prompt": each.asked, "backend": each.variant.backend, "bypass_cache": True}
     )
     output: dict[str, Any] | None = None
     failure: Failure | None = None
-    try:
-        result = await asking.runner.run(task.name, request, request_id=request_id)
-        output = result.output.model_dump(mode="json", exclude_none=True)
-    except (BackendUnavailable, BackendBusy):
-        asking.accounts.take(request_id)
-        raise
-    except CopydeskError as error:
-        failure = Failure(code=error.code, message=str(error))
+    with noting_recordings(f"case {case.id} of {each.variant.name}") as noted:
+        try:
+            result = await asking.runner.run(task.name, request, request_id=request_id, repeat=repeat)
+            output = result.output.model_dump(mode="json", exclude_none=True)
+        except (BackendUnavailable, BackendBusy):
+            asking.accounts.take(request_id)
+            raise
+        except CopydeskError as error:
+            failure = Failure(code=error.code, message=str(error))
     account = asking.accounts.take(request_id)
+    if noted.missing:
+        return None
     return Outcome(
         variant=each.variant.name,
         case=case.id,
         repeat=repeat,
         output=output,
         error=failure,
-        **_costs(account, asking.price),
+        **{**_costs(account, asking.price), **(_as_recorded(noted) if asking.source is Source.RECORDED else {})},
+        recordings=noted.used,
     )
 
 
@@ -206,3 +222,9 @@ def _costs(account: Account | None, price: _Prices) -> dict[str, Any]:
         "total_ms": account.timing.total_ms,
         "cost_nano_usd": sum(known) if known else None,
     }
+
+
+def _as_recorded(noted: Recordings) -> dict[str, Any]:
+    """The times of the recordings take the place of what it took to read them."""
+    recorded_ms = round(noted.recorded_ms)
+    return {"model_ms": recorded_ms, "total_ms": recorded_ms, "source": Source.RECORDED}

@@ -123,7 +123,7 @@ def _listen(service: Service) -> None:
 
 
 def _wait_until_ready(service: Service) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         if service.process.poll() is not None:
             raise AssertionError("the service ended: " + "\n".join(service.log))

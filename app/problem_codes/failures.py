@@ -42,6 +42,13 @@ FAILURES = (
         retryable=True,
     ),
     ProblemCode(
+        "recording_missing",
+        502,
+        "There is no recorded answer",
+        "The backend answers from recordings (kind `replay`), and this request is none of those that were recorded.",
+        "Name another backend. Such a backend is for evaluations: the operator should not route requests to it.",
+    ),
+    ProblemCode(
         "output_invalid",
         502,
         "The model's answer is unusable",

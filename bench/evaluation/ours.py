@@ -8,6 +8,7 @@ from typing import Any
 
 from bench.evaluation.spending import Spent, spent_by
 from bench.evaluation.workload import Workload
+from eval.datasets import Case
 
 __all__ = ["Ours"]
 
@@ -64,12 +65,16 @@ class Ours:
         return spent
 
     def _check(self, run: Path) -> None:
-        answers = [json.loads(line) for line in run.read_text(encoding="utf-8").splitlines()[1:]]
+        answers = [json.loads(line) for line in run.read_text(encoding="utf-8").split("\n")[1:-1]]
         failed = [answer for answer in answers if "error" in answer]
         if failed or len(answers) != len(self._work.cases):
             raise RuntimeError(
                 f"{len(answers)} of {len(self._work.cases)} cases ran, {len(failed)} failed: {failed[:1]}"
             )
+        cases = {case.id: case for case in self._work.cases}
+        wrong = sum(not _is_right(cases[answer["case"]], answer) for answer in answers)
+        if wrong != self._work.wrong:
+            raise RuntimeError(f"{wrong} answers are wrong and not {self._work.wrong}")
 
 
 def _script(work: Workload) -> list[dict[str, Any]]:
@@ -80,4 +85,8 @@ def _script(work: Workload) -> list[dict[str, Any]]:
         if work.task == "classify":
             line["scores"] = {json.loads(answer)["label"]: -0.01}
         lines.append(line)
-    return lines
+    return [*lines, {"answer": "-"}]  # for the text without content that labels are compared on
+
+
+def _is_right(case: Case, answer: dict[str, Any]) -> bool:
+    return case.task != "classify" or [each["name"] for each in answer["output"]["labels"]] == case.expected["labels"]

@@ -15,6 +15,7 @@ KINDS = {
     "langchain": "chains.backends.langchain_provider.configuration:LangChainConfig",
     "ollama": "chains.backends.ollama.configuration:OllamaConfig",
     "openai": "chains.backends.openai.configuration:OpenAIConfig",
+    "replay": "chains.backends.replay.configuration:ReplayConfig",
     "scripted": "chains.backends.scripted:ScriptedConfig",
 }
 

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 if TYPE_CHECKING:
     # Reading a configuration must not cost the two seconds that importing LangChain takes.
@@ -94,6 +94,11 @@ class BackendConfig(BaseModel):
         tell.
         """
         raise NotImplementedError
+
+    def answers_depend_on(self) -> dict[str, JsonValue]:
+        """What of this configuration may change an answer, or whether there is one, beside the model's identity:
+        recordings are found by both. Never limits of time, slots, names or keys."""
+        return {}
 
     def started(self, name: str) -> AbstractContextManager[Self]:
         """Start what this backend needs on this machine, and stop it at the end.

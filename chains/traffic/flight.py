@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 
 from chains.ledger import Ledger, current_ledger, usage_of
+from chains.recordings import Recordings, current_recordings
 from chains.result import CacheState, Usage
 from chains.terms import Terms
 from chains.traffic.meter import Meter
@@ -23,20 +24,22 @@ __all__ = ["Call", "Flight", "settle", "whole_message"]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is asked of the model, on which terms, and in whose account it is entered."""
+    """What is asked of the model, on which terms, and in whose accounts it is entered."""
 
     messages: list[BaseMessage]
     keywords: Mapping[str, Any]
     terms: Terms
     ledger: Ledger = field(default_factory=current_ledger, compare=False)
+    recordings: Recordings = field(default_factory=current_recordings, compare=False)
 
     def identity(self) -> str | None:
         """What equal calls have in common; None where an equal call may have another answer."""
         if self.keywords.get("temperature") != 0:
             return None
         said = [(message.type, message.content) for message in self.messages]
-        # No caller gets what another one's text produced.
-        canonical = json.dumps([self.terms.caller, said, self.keywords], sort_keys=True, separators=(",", ":"))
+        # No caller gets what another one's text produced, and no repeat of an evaluation another one's answer.
+        told = [self.terms.caller, self.terms.repeat, said, self.keywords]
+        canonical = json.dumps(told, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -75,13 +78,14 @@ class Flight(Generation[AIMessageChunk]):
 
 
 def settle(
-    flight: Flight, ledger: Ledger, joined: float, model_name: str, *, is_last: bool
+    flight: Flight, call: Call, joined: float, model_name: str, *, is_last: bool
 ) -> tuple[CacheState | None, Usage]:
-    """Enter in a request's ledger what the generation cost, and tell it. Who leaves before its end pays only as the
-    last; the source is None for whoever got no answer.
+    """Enter in the accounts of a request's call what the generation cost, and tell it. Who leaves before its end pays
+    only as the last; the source is None for whoever got no answer.
 
     What is paid for is all that came, also what whoever pays hadn't read yet when it left.
     """
+    ledger = call.ledger
     ledger.attempts.extend(flight.tries.failed)
     if flight.tries.failed or not math.isnan(flight.asked):
         ledger.asked = flight.backend, model_name
@@ -95,6 +99,7 @@ def settle(
     ledger.add(message, seconds, queued=waited, held=flight.held(), backend=flight.backend, source=source)
     if flight.failed:
         return None, Usage()
+    call.recordings.hear(message.response_metadata)
     return source, usage_of(message) if source is CacheState.MISS else Usage()
 
 

@@ -81,6 +81,7 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
         kept = self._cache.get(identity) if identity and terms.cache else None
         if kept is not None:
             call.ledger.add(kept, 0.0, backend=self.backend, source=CacheState.HIT)
+            call.recordings.hear(kept.response_metadata)
             self.meter.answered(self.backend, terms.task, CacheState.HIT, Usage())
             yield _as_chunk(kept)
             return
@@ -168,7 +169,7 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
             is_last = flight.leave(follower)
             if is_last:
                 self._flights.forget(key, flight)
-            source, usage = settle(flight, call.ledger, joined, self._model_name, is_last=is_last)
+            source, usage = settle(flight, call, joined, self._model_name, is_last=is_last)
             if source is not None:
                 self.meter.answered(self.backend, call.terms.task, source, usage)
 

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as version_of
 from pathlib import Path
@@ -15,6 +15,8 @@ import typer
 from app.settings import Settings, load_settings
 from app.starting import with_started_backends
 from chains.errors import ConfigurationError
+from cli.evaluate.command_line import same_command
+from cli.evaluate.exits import ExitCode
 from cli.evaluate.options import Mode
 from cli.evaluate.progress import shown_progress, span
 from cli.prompts.options import folder_of
@@ -24,19 +26,20 @@ if TYPE_CHECKING:
     from chains.task import Task
     from eval.case_files import CaseSet
     from eval.outcomes import Outcome
-    from eval.run_file import RunFile, RunHeader, StoredRun
+    from eval.run_file import RunFile, RunHeader
     from eval.running import Progress
     from eval.suites import Suite
     from eval.variants import PlannedVariant, Wish
 
-__all__ = ["Call", "Evaluation", "Ran", "prepare", "run_evaluation"]
+__all__ = ["Call", "Evaluation", "Ran", "prepare", "route_of", "run_evaluation"]
 
 _RUNS = Path(".copydesk/eval")
+_RECORDINGS = Path("eval/recordings")
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The options of a command. `wishes` are the variants in place of the suite's matrix."""
+    """The options of a command, as they were given."""
 
     mode: Mode = Mode.LIVE
     config: Path | None = None
@@ -45,12 +48,12 @@ class Call:
     recordings: Path | None = None
     run: Path | None = None
     resume: bool = False
-    again: str = "copydesk eval run"
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What is to be run, checked before anything is asked."""
+    """What is to be run, checked before anything is asked. `settings` have the backends as they are configured,
+    `asked` as the call's mode reaches them."""
 
     suite: "Suite"
     task: "Task[Any, Any]"
@@ -58,11 +61,8 @@ class Evaluation:
     prompts: "PromptSet"
     planned: "Sequence[PlannedVariant]"
     settings: Settings
+    asked: Settings
     call: Call
-
-    @property
-    def backends(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(each.variant.backend for each in self.planned))
 
     @property
     def run_path(self) -> Path:
@@ -76,11 +76,14 @@ class Ran:
     header: "RunHeader"
     outcomes: "Sequence[Outcome]"
     path: Path
-    told: Mapping[str, int] = field(default_factory=dict)
 
 
 def prepare(suite: "Suite", wishes: "Sequence[Wish]", call: Call) -> Evaluation:
-    """Read the configuration, the prompts and the cases. Raises ConfigurationError, PromptSetError, UnknownPrompt."""
+    """Read the configuration, the prompts, the cases and the recordings. Where there are none to replay, it tells how
+    to make them, and ends.
+
+    Raises ConfigurationError, PromptSetError, UnknownPrompt.
+    """
     from chains.prompts import load_prompt_set
     from chains.tasks import load_tasks
     from eval.case_files import dataset_folders, load_cases
@@ -92,50 +95,87 @@ def prepare(suite: "Suite", wishes: "Sequence[Wish]", call: Call) -> Evaluation:
         raise ConfigurationError(f"suite {suite.name}: there is no task {suite.task!r}: {', '.join(tasks)}")
     task = tasks[suite.task]
     prompts = load_prompt_set(folder_of(call.dir, call.config))
-    _check_backends(settings, [wish.backend for wish in wishes])
-    models = {wish.backend: settings.backends[wish.backend].identity() for wish in wishes}
-    planned = plan_variants(prompts, suite.task, wishes, models)
     cases = load_cases(suite, task, dataset_folders(call.data))
     for what, count in cases.left_out.items():
         print(f"copydesk: {what} of {count} cases is of no use to {task.name}, and left out", file=sys.stderr)
-    return Evaluation(suite, task, cases, prompts, planned, settings, call)
+    names = tuple(dict.fromkeys(wish.backend for wish in wishes))
+    asked = _in_mode(settings, suite, names, call, len(cases.cases) * len(wishes) * suite.repeats)
+    models = {name: backend.identity() for name, backend in asked.backends.items()}
+    planned = plan_variants(prompts, suite.task, wishes, models)
+    return Evaluation(suite, task, cases, prompts, planned, settings, asked, call)
 
 
-def _check_backends(settings: Settings, names: Sequence[str]) -> None:
+def _in_mode(settings: Settings, suite: "Suite", names: Sequence[str], call: Call, total: int) -> Settings:
+    """The settings with these backends alone, as the call's mode reaches them."""
+    from chains.backends.replay.modes import RecordingMode, in_mode
+
     known = ", ".join(settings.backends)
-    absent = [name for name in dict.fromkeys(names) if name not in settings.backends]
+    absent = [name for name in names if name not in settings.backends]
     if absent:
         raise ConfigurationError(*(f"there is no backend {name!r}; the backends are {known}" for name in absent))
+    backends = {}
+    for name in names:
+        path = _recordings(suite, name, names, call.recordings)
+        if call.mode is Mode.REPLAY and settings.backends[name].kind != "replay" and not path.exists():
+            _tell_missing(total, total, path)
+        backends[name] = in_mode(settings.backends[name], RecordingMode(call.mode.value), path)
+    return settings.model_copy(update={"backends": backends})
+
+
+def _recordings(suite: "Suite", backend: str, backends: Sequence[str], given: Path | None) -> Path:
+    """Where a backend's recordings are: one file holds those of one model."""
+    if given is not None and given.suffix == ".jsonl":
+        if len(backends) > 1:
+            raise ConfigurationError(f"--recordings {given}: a file has one model's answers: name a folder for several")
+        return given
+    own = suite.name if len(backends) == 1 else f"{suite.name}-{backend}"
+    return (given or _RECORDINGS) / f"{own}.jsonl"
+
+
+def _tell_missing(missing: int, total: int, path: Path) -> None:
+    """Say how many answers need recording, and how that is done. Ends the command."""
+    print(f"copydesk: {missing} of {total} answers need recording, into {path}:", file=sys.stderr)
+    print(f"copydesk:   {same_command(mode=Mode.RECORD_MISSING.value)}", file=sys.stderr)
+    raise typer.Exit(ExitCode.RECORDINGS_MISSING)
 
 
 def run_evaluation(evaluation: Evaluation) -> Ran:
-    """Run what the run file doesn't have yet. Interrupted, it tells how to go on, and ends with 130.
+    """Run what the run file doesn't have yet. Interrupted, it tells how to go on, and ends with 130; where recordings
+    are missing, it tells how to make them.
 
     Raises ConfigurationError, BackendError.
     """
     from eval.run_file import open_run
 
-    logging.basicConfig(level=logging.ERROR, format="copydesk: %(message)s")
-    path = evaluation.run_path
-    header = _header(evaluation)
-    _make_room(evaluation, path, header)
-    with open_run(path, header, resume=evaluation.call.resume) as file:
+    logging.basicConfig(level=logging.WARNING, format="copydesk: %(message)s")
+    logging.getLogger("copydesk.runner").setLevel(logging.ERROR)  # what failed is in the run file
+    path, suite = evaluation.run_path, evaluation.suite
+    _make_room(evaluation, path)
+    with open_run(path, _header(evaluation), resume=evaluation.call.resume) as file:
         try:
             progress = _run(evaluation, file)
-        except (KeyboardInterrupt, asyncio.CancelledError):
-            done = f"{len(file.outcomes)} of {file.header.total}"
-            print(f"copydesk: stopped: {done} outcomes are in {path}.", file=sys.stderr)
-            print(f"copydesk: To go on: {evaluation.call.again} --resume", file=sys.stderr)
+        except KeyboardInterrupt:
+            print(f"copydesk: stopped; {len(file.outcomes)} of {file.header.total} are in {path}.", file=sys.stderr)
+            print(f"copydesk: To go on: {same_command(resume=True)}", file=sys.stderr)
             raise typer.Exit(130) from None
+        if progress.missing:
+            path.unlink()  # to replay it again costs nothing, and another mode begins another file
+            _tell_missing(progress.missing, progress.total, _recordings_of(evaluation))
         if progress.done:
-            print(f"{evaluation.suite.name}: {_summary(progress)}: {path}", file=sys.stderr)
-        places = sorted(file.outcomes)
-        return Ran(file.header, [file.outcomes[place] for place in places], path)
+            print(f"{suite.name}: {_summary(progress)}, in {path}", file=sys.stderr)
+        order = {variant.name: place for place, variant in enumerate(file.header.variants)}
+        outcomes = sorted(file.outcomes.values(), key=lambda outcome: order[outcome.variant])
+        return Ran(file.header, outcomes, path)
+
+
+def _recordings_of(evaluation: Evaluation) -> Path:
+    names = tuple(evaluation.asked.backends)
+    return _recordings(evaluation.suite, names[0], names, evaluation.call.recordings)
 
 
 def _summary(progress: "Progress") -> str:
     failed = f", {progress.failed} failed" if progress.failed else ""
-    return f"{progress.done} outcomes in {span(progress.seconds)}{failed}"
+    return f"{progress.done} answers in {span(progress.seconds)}{failed}"
 
 
 def _header(evaluation: Evaluation) -> "RunHeader":
@@ -149,55 +189,60 @@ def _header(evaluation: Evaluation) -> "RunHeader":
         repeats=suite.repeats,
         variants=tuple(each.variant for each in evaluation.planned),
         examples={each.variant.name: each.examples for each in evaluation.planned},
+        mode=evaluation.call.mode.value,
         copydesk=version_of("copydesk"),
         created_at=datetime.now(UTC).replace(microsecond=0),
     )
 
 
-def _make_room(evaluation: Evaluation, path: Path, header: "RunHeader") -> None:
+def _make_room(evaluation: Evaluation, path: Path) -> None:
     """Without --run the file of an earlier run gives way, but never an unfinished one that a model was asked for."""
+    from eval.run_file import read_run
+
     call = evaluation.call
     if call.run is not None or call.resume or not path.exists():
         return
-    if call.mode is not Mode.REPLAY and not _may_go(path):
+    try:
+        found = read_run(path)
+        is_worth = bool(found.outcomes) and not found.is_finished and found.header.mode != Mode.REPLAY.value
+    except ConfigurationError:
+        is_worth = False
+    if is_worth:
         raise ConfigurationError(f"{path}: an unfinished run is there: continue it with --resume, or delete it")
     path.unlink()
-
-
-def _may_go(path: Path) -> bool:
-    from eval.run_file import read_run
-
-    try:
-        found: StoredRun = read_run(path)
-    except ConfigurationError:
-        return True
-    return found.is_finished or not found.outcomes
 
 
 def _run(evaluation: Evaluation, file: "RunFile") -> "Progress":
     from app.composition import build_trial_runner
     from app.usage.prices import PriceList
+    from eval.outcomes import Source
     from eval.running import Accounts, Asking, Plan, run_plan
     from eval.variants import variant_set
 
     plan = Plan(evaluation.task, evaluation.cases.cases, evaluation.planned, evaluation.suite.repeats)
-    prices = PriceList(evaluation.settings.prices)
     prompts = variant_set(evaluation.prompts, evaluation.planned)
+    prices = PriceList(evaluation.settings.prices)
+    is_recorded = evaluation.call.mode in (Mode.REPLAY, Mode.RECORD_MISSING)
+    source = Source.RECORDED if is_recorded else Source.MEASURED
 
     async def run(started: Settings) -> "Progress":
         accounts = Accounts()
-        runner = build_trial_runner(started, prompts, evaluation.backends, accounts)
+        runner = build_trial_runner(started, prompts, tuple(evaluation.asked.backends), accounts)
 
         def price(backend: str, usage: Any) -> int | None:
             return prices.nano_usd(backend, usage) if backend in prices else None
 
         try:
             with shown_progress(evaluation.suite.name) as tell:
-                return await run_plan(plan, Asking(runner, accounts, price), file, tell)
+                return await run_plan(plan, Asking(runner, accounts, price, source), file, tell)
         finally:
             await runner.aclose()
 
-    settings = evaluation.settings
-    needed = settings.model_copy(update={"backends": {name: settings.backends[name] for name in evaluation.backends}})
-    with with_started_backends(needed) as started:
+    with with_started_backends(evaluation.asked) as started:
         return asyncio.run(run(started))
+
+
+def route_of(settings: Settings, task: str) -> str:
+    """The backend that a task's requests go to first."""
+    routes = settings.route()
+    return routes.get(task, routes["default"])[0]

@@ -2,15 +2,24 @@
 thousands. Texts are the keys, so an unchanged answer of another version costs nothing."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 from eval.scorers.compliance import Compliance, compliance
 from eval.scorers.preservation import FIGURES, NAMES, Held, held_of_all
 from eval.scorers.rouge import Overlap, rouge
 
-__all__ = ["complied", "figures_kept", "names_kept", "overlap"]
+__all__ = ["complied", "kept", "overlap"]
 
 _SIZE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """`figures` are numbers and dates."""
+
+    figures: Held
+    names: Held
 
 
 @lru_cache(_SIZE)
@@ -25,11 +34,6 @@ def complied(source: str, summary: str) -> Compliance:
 
 
 @lru_cache(_SIZE)
-def figures_kept(output: str, references: tuple[str, ...]) -> Held:
-    """The numbers and dates that all references state, and how many of them the output does."""
-    return held_of_all(references, output, FIGURES)
-
-
-@lru_cache(_SIZE)
-def names_kept(output: str, references: tuple[str, ...]) -> Held:
-    return held_of_all(references, output, NAMES)
+def kept(output: str, references: tuple[str, ...]) -> Kept:
+    """What all references state, and how much of it the output does."""
+    return Kept(*held_of_all(references, output, FIGURES, NAMES))

@@ -3,10 +3,10 @@
 from eval.datasets import Case
 from eval.metrics.metric import Kind, Metric, Scored, Value
 from eval.metrics.reading import expects, guarded, listed, references_of, source_of, written
-from eval.metrics.texts import FACTS_STATED, FORBIDDEN_ABSENT, LANGUAGE_KEPT, NAMES_KEPT, NUMBERS_KEPT
+from eval.metrics.texts import FACTS_STATED, FORBIDDEN_ABSENT, LANGUAGE_KEPT, NAMES_KEPT, NEGATION_KEPT, NUMBERS_KEPT
 from eval.scorers.bleu import bleu
 from eval.scorers.chrf import chrf
-from eval.scorers.preservation import is_copy, length_ratio, negation_kept
+from eval.scorers.preservation import is_copy, length_ratio
 from eval.scorers.sari import sari
 
 __all__ = ["REWRITE"]
@@ -27,14 +27,6 @@ def _sari(scored: Scored) -> Value:
 def _is_to_change(case: Case) -> bool:
     """Whether no reference is the source itself."""
     return not any(is_copy(case.input.text, reference) for reference in listed(case, "references"))
-
-
-def _is_to_negate(case: Case) -> bool:
-    return all(negation_kept(case.input.text, one) for one in (case.input.text, *listed(case, "references")))
-
-
-def _negation(scored: Scored) -> bool:
-    return bool(negation_kept(source_of(scored), written(scored)))
 
 
 def _length(scored: Scored) -> Value:
@@ -77,14 +69,7 @@ REWRITE: tuple[Metric, ...] = (
     FORBIDDEN_ABSENT,
     NUMBERS_KEPT,
     NAMES_KEPT,
-    Metric(
-        name="negation_kept",
-        title="Negation kept, 0 or 1",
-        kind=Kind.BINARY,
-        score=guarded(_negation, applies=_is_to_negate),
-        description="Where source and references negate something, whether the answer does; what is negated isn't "
-        "compared.",
-    ),
+    NEGATION_KEPT,
     Metric(
         name="length_ratio",
         title="Length like the reference's, 0 to 1",

@@ -7,7 +7,15 @@ from eval.datasets import Case
 from eval.metrics.memory import complied, overlap
 from eval.metrics.metric import Kind, Metric, Scored, Scorer, Value
 from eval.metrics.reading import expects, guarded, references_of, source_of, written
-from eval.metrics.texts import FACTS_STATED, FORBIDDEN_ABSENT, LANGUAGE_KEPT, LENGTH, NAMES_KEPT, NUMBERS_KEPT
+from eval.metrics.texts import (
+    FACTS_STATED,
+    FORBIDDEN_ABSENT,
+    LANGUAGE_KEPT,
+    LENGTH,
+    NAMES_KEPT,
+    NEGATION_KEPT,
+    NUMBERS_KEPT,
+)
 from eval.scorers.form import is_bullets, is_headline
 from eval.scorers.rouge import KINDS
 
@@ -57,6 +65,7 @@ SUMMARIZE: tuple[Metric, ...] = (
     FACTS_STATED,
     NUMBERS_KEPT,
     NAMES_KEPT,
+    NEGATION_KEPT,
     FORBIDDEN_ABSENT,
     Metric(
         name="number_precision",

@@ -3,13 +3,14 @@
 from chains.tasks.summarize.contract import SummarizeRequest
 from chains.text import count_words
 from eval.datasets import Case
-from eval.metrics.memory import figures_kept, names_kept
+from eval.metrics.memory import kept
 from eval.metrics.metric import Kind, Metric, Scored, Value
 from eval.metrics.reading import expects, guarded, listed, output_of, references_of, source_of, written
 from eval.scorers.instructions import facts_stated
 from eval.scorers.language import is_certainly_not, language_code, language_of
+from eval.scorers.preservation import negation_kept
 
-__all__ = ["FACTS_STATED", "FORBIDDEN_ABSENT", "LANGUAGE_KEPT", "LENGTH", "NAMES_KEPT", "NUMBERS_KEPT"]
+__all__ = ["FACTS_STATED", "FORBIDDEN_ABSENT", "LANGUAGE_KEPT", "LENGTH", "NAMES_KEPT", "NEGATION_KEPT", "NUMBERS_KEPT"]
 
 _MAX_WORDS = SummarizeRequest.model_fields["max_words"].default
 
@@ -20,15 +21,31 @@ def _facts(scored: Scored) -> Value:
 
 def _forbidden_absent(scored: Scored) -> bool:
     text = written(scored)
-    return not any(facts_stated(text, [string]) for string in listed(scored.case, "forbidden"))
+    return not any(
+        facts_stated(text, [string]) or _is_mark(string, text) for string in listed(scored.case, "forbidden")
+    )
+
+
+def _is_mark(string: str, text: str) -> bool:
+    """Whether a string without letters and digits, as an emoji, stands in the text."""
+    return not any(map(str.isalnum, string)) and string.strip() in text
 
 
 def _figures(scored: Scored) -> Value:
-    return figures_kept(written(scored), references_of(scored)).share
+    return kept(written(scored), references_of(scored)).figures.share
 
 
 def _names(scored: Scored) -> Value:
-    return names_kept(written(scored), references_of(scored)).share
+    return kept(written(scored), references_of(scored)).names.share
+
+
+def _is_to_negate(case: Case) -> bool:
+    references = listed(case, "references")
+    return bool(references) and all(negation_kept(reference, reference) for reference in references)
+
+
+def _negation(scored: Scored) -> bool:
+    return bool(negation_kept(references_of(scored)[0], written(scored)))
 
 
 def _most_words(case: Case) -> int | None:
@@ -76,15 +93,22 @@ NUMBERS_KEPT = Metric(
     name="numbers_kept",
     title="Numbers kept, 0 to 1",
     kind=Kind.CONTINUOUS,
-    score=guarded(_figures, applies=lambda case: figures_kept("", listed(case, "references")).of > 0),
+    score=guarded(_figures, applies=lambda case: kept("", listed(case, "references")).figures.of > 0),
     description="Of the numbers and dates that all references have, the share that the answer has, in any spelling.",
 )
 NAMES_KEPT = Metric(
     name="names_kept",
     title="Names kept, 0 to 1",
     kind=Kind.CONTINUOUS,
-    score=guarded(_names, applies=lambda case: names_kept("", listed(case, "references")).of > 0),
+    score=guarded(_names, applies=lambda case: kept("", listed(case, "references")).names.of > 0),
     description="Of the names that all references have, the share that the answer has; as far as capitals tell names.",
+)
+NEGATION_KEPT = Metric(
+    name="negation_kept",
+    title="Negation kept, 0 or 1",
+    kind=Kind.BINARY,
+    score=guarded(_negation, applies=_is_to_negate),
+    description="Where all references negate something, whether the answer does; what is negated isn't compared.",
 )
 LENGTH = Metric(
     name="length_compliance",

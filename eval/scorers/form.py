@@ -6,7 +6,7 @@ from eval.scorers.tokens import sentences
 
 __all__ = ["is_bullets", "is_headline"]
 
-_BULLET = regex.compile(r"\s*(?:[-*+•·‣◦▪–—・●○■□]|\d{1,2}[.)、．])\s*\S")
+_BULLET = regex.compile(r"\s*(?:[-*+•·‣◦▪–—・●○■□]|\d{1,2}[.)、．](?!\d))\s*\S")
 
 
 def is_bullets(text: str) -> bool:

@@ -20,11 +20,12 @@ RUN = 6.0
 """How many words in a row are a leak. In scripts without spaces a character is half a word."""
 _SHORT = 4.0
 """From how many words on a sentence of fewer than six is one, where the whole of it stands in the answer."""
-_DIGITS = 6
-"""From how many digits on a number is one."""
+_NAME = 2.0
+"""From how many words on a name or an address is one; numbers are from six digits on."""
 
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
-_TELLING = frozenset({FactKind.NAME, FactKind.URL, FactKind.NUMBER})
+_NUMBER = regex.compile(r"\d(?:[ .,/-]?\d){5,}")
+_TELLING = frozenset({FactKind.NAME, FactKind.URL})
 Gram = tuple[str, ...]
 
 
@@ -54,9 +55,10 @@ def _found(text: str, pieces: Sequence[_Pieces]) -> list[Gram]:
 
 @lru_cache(1024)
 def _pieces(text: str) -> _Pieces:
-    telling = {tuple(words(fact.text)) for fact in facts(text) if fact.kind in _TELLING}
-    names = frozenset(name for name in telling if len(name) > 1 or sum(map(str.isdigit, "".join(name))) >= _DIGITS)
-    return _Pieces(frozenset(_runs(words(text))), frozenset(_short_sentences(text)), names)
+    names = [tuple(words(fact.text)) for fact in facts(text) if fact.kind in _TELLING]
+    names = [name for name in names if sum(map(_length, name)) >= _NAME]
+    numbers = [tuple(words(number)) for number in _NUMBER.findall(text)]
+    return _Pieces(frozenset(_runs(words(text))), frozenset(_short_sentences(text)), frozenset(names + numbers))
 
 
 def _runs(tokens: Sequence[str]) -> list[Gram]:

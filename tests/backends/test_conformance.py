@@ -41,8 +41,11 @@ ABILITIES: dict[str, Any] = {
 COLUMNS = sorted(LIVE_KINDS or KINDS)
 
 
+WITHOUT_A_MODEL = ("replay", "scripted")
+
+
 def marks(kind: str) -> Any:
-    return () if kind == "scripted" else pytest.mark.e2e
+    return () if kind in WITHOUT_A_MODEL else pytest.mark.e2e
 
 
 def rows() -> list[Any]:
@@ -64,7 +67,7 @@ def on_stand(request: pytest.FixtureRequest) -> Iterator[Stand]:
     if LIVE_KINDS:
         yield live_stand(kind)
         return
-    if kind != "scripted":
+    if kind not in WITHOUT_A_MODEL:
         require_embedded()
     with stand(kind, lambda: request.getfixturevalue("model_server")) as found:
         yield found

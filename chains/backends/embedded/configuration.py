@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from chains.backends.configuration import BackendConfig, ModelIdentity
 from chains.backends.embedded.model_file import model_file
@@ -49,6 +49,10 @@ class EmbeddedConfig(BackendConfig):
             context_size=self.context_tokens,
             timeouts=self.timeouts,
         )
+
+    def answers_depend_on(self) -> dict[str, JsonValue]:
+        """By the context, which tells what fits."""
+        return {"context_tokens": self.context_tokens}
 
     def identity(self) -> ModelIdentity:
         """By the bytes of the GGUF file. Raises ConfigurationError where the file or its runtime is absent."""

@@ -116,6 +116,14 @@ class LangChainConfig(BackendConfig):
             needs_finish_reason=self.needs_finish_reason,
         )
 
+    def answers_depend_on(self) -> dict[str, JsonValue]:
+        """By what tells what fits, where an answer ends, and whether one without a reason for its end is one."""
+        return {
+            "context_tokens": self.context_tokens,
+            "max_tokens": self.max_tokens,
+            "needs_finish_reason": self.needs_finish_reason,
+        }
+
     def identity(self) -> ModelIdentity:
         """By provider, model name, address and options: which weights are behind them, only the provider knows."""
         told = {"base_url": self.base_url, "model": self.model, "options": self.options, "structured": self.structured}

@@ -79,6 +79,15 @@ class OpenAIConfig(BackendConfig):
             extra_body=self.extra_body,
         )
 
+    def answers_depend_on(self) -> dict[str, JsonValue]:
+        """By what tells what fits, where an answer ends, and how it is made to fit a schema."""
+        return {
+            "context_tokens": self.context_tokens,
+            "max_tokens": self.max_tokens,
+            "max_tokens_field": self.max_tokens_field,
+            "strict_schema": self.strict_schema,
+        }
+
     def identity(self) -> ModelIdentity:
         """By address, model name and extra fields: which weights are behind them, only their server knows."""
         parts = {"base_url": self.base_url, "model": self.model, "extra_body": self.extra_body}

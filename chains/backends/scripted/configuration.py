@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from chains.backends.configuration import BackendConfig, ModelIdentity
 from chains.backends.scripted.script import ScriptedAnswer, read_script
@@ -50,6 +50,10 @@ class ScriptedConfig(BackendConfig):
             service_ms=self.service_ms,
             context_size=self.context_tokens,
         )
+
+    def answers_depend_on(self) -> dict[str, JsonValue]:
+        """By the context, which tells what fits."""
+        return {"context_tokens": self.context_tokens}
 
     def identity(self) -> ModelIdentity:
         """By the script, wherever it stands, and by the seed where it throws dice. Raises ConfigurationError where it

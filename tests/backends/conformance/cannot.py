@@ -6,6 +6,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tests.backends.conformance.fault_rows import FAULT_ROWS
+
 __all__ = ["CANNOT", "Cannot"]
 
 
@@ -25,6 +27,8 @@ _NO_SCORES = Cannot("the server's API gives no likelihood of an answer that it d
 _NO_TOKENIZER = Cannot("the server's API has no tokenizer: prompts are sized by an estimate that learns from usage")
 _ALWAYS_LOADED = Cannot("the model is loaded before the server takes requests")
 _NO_PULL = Cannot("its server downloads no model on request")
+_NO_MODEL = Cannot("it asks no server: what went wrong when it was recorded is not among its recordings")
+_AT_ONCE = Cannot("it answers at once: there is nothing to cancel")
 _NO_SLOTS = Cannot("the server doesn't tell how many requests it works on at once")
 
 CANNOT: Mapping[str, Mapping[str, Cannot]] = {
@@ -57,6 +61,16 @@ CANNOT: Mapping[str, Mapping[str, Cannot]] = {
         "ScoresContinuations": _NO_SCORES,
         "Warms": _ALWAYS_LOADED,
         "Pulls": _NO_PULL,
+    },
+    "replay": {
+        **{row: _NO_MODEL for row in FAULT_ROWS if row != "too_long_for_the_server"},
+        "control_strings": Cannot("it reads no prompt: it looks for its hash"),
+        "cancelled_invoke": _AT_ONCE,
+        "cancelled_stream": _AT_ONCE,
+        "Closes": Cannot("it holds no connection, and no file"),
+        "Warms": Cannot("there is nothing to load"),
+        "Pulls": _NO_PULL,
+        "TellsSlots": _NO_SLOTS,
     },
     "scripted": {
         "connection_refused": _NO_SERVER,

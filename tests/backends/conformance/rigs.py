@@ -3,19 +3,26 @@
 import json
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessageChunk, BaseMessage
 
 from chains.backends import configuration_class
 from chains.backends.configuration import Closes
+from chains.backends.replay.cassette import Cassette, header_of
+from chains.backends.replay.chat_model import ReplayChatModel
+from chains.backends.replay.configuration import ReplayConfig
+from chains.backends.replay.modes import RecordingMode, in_mode
 from chains.backends.scripted.chat_model import ScriptedChatModel
+from chains.backends.streamed import CallOptions
+from chains.errors import ContextExceeded
 from tests.backends.conformance.embedded_server import EmbeddedServer
-from tests.backends.conformance.situations import TOO_LONG, Door, Situation
+from tests.backends.conformance.situations import PROMPT, SHORT, TOO_LONG, Door, Situation
 from tests.backends.ollama_server import Canned, Fault, canned_server
 from tests.backends.openai_server import OpenAIServer, Script, event
 from tests.conftest import require_embedded
@@ -56,6 +63,39 @@ async def scripted(situation: Situation) -> AsyncIterator[Serving]:
     async with _model("scripted", situation, answers=[_line(situation)], **keys) as model:
         assert isinstance(model, ScriptedChatModel)
         yield Serving(model, lambda: model.active, lambda: model.served_tokens)
+
+
+class _CountingReplay(ReplayChatModel):
+    given_tokens: int = 0
+
+    async def _chunks(self, messages: list[BaseMessage], options: CallOptions) -> AsyncGenerator[AIMessageChunk, None]:
+        async for chunk in super()._chunks(messages, options):
+            self.given_tokens += chunk.usage_metadata["output_tokens"] if chunk.usage_metadata else 0
+            yield chunk
+
+
+@asynccontextmanager
+async def replay(situation: Situation) -> AsyncIterator[Serving]:
+    """What is asked in the tests, recorded from a script before."""
+    keys = {"context_tokens": TOO_LONG[1]} if situation.too_long else {}
+    script = configuration_class("scripted").model_validate({"answers": [_line(situation)], **keys})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "recordings.jsonl"
+        recording = in_mode(script, RecordingMode.RECORD, path).create(BACKEND)
+        for text, cap in ((SHORT, 200), ("Hello", 9), (PROMPT, 200)):
+            with suppress(ContextExceeded):
+                await recording.ainvoke(text, max_tokens=cap)
+        assert isinstance(recording, Closes)
+        await recording.aclose()
+        found = ReplayConfig(path=path)
+        model = _CountingReplay(
+            backend=BACKEND,
+            model_name=found.identity().model,
+            timeouts=found.timeouts,
+            cassette=Cassette.read(path),
+            header=header_of(path),
+        )
+        yield Serving(model, lambda: 0, lambda: model.given_tokens)
 
 
 def _line(situation: Situation) -> dict[str, Any]:
@@ -202,5 +242,6 @@ RIGS: Mapping[str, Rig] = {
     "langchain": langchain,
     "ollama": ollama,
     "openai": openai,
+    "replay": replay,
     "scripted": scripted,
 }

@@ -4,13 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["TOKENS", "TOO_LONG", "Door", "Situation"]
+__all__ = ["PROMPT", "SECRET", "SHORT", "TOKENS", "TOO_LONG", "Door", "Situation"]
 
 TOKENS = ("Grüße", " 👩‍👩‍👧", " 你好", " and", " goodbye.")
 """The canned answer, token by token: characters of one to four bytes, and one of several code points."""
 
 TOO_LONG = (400, 256)
 """A prompt's words, and the context of the server that it is too long for."""
+
+SECRET = "caller-text-42"
+PROMPT = f"{SECRET} " * TOO_LONG[0]
+SHORT = f"Say hello, {SECRET}."
+"""What is asked: a text that no error may quote, one that is too long, and one that isn't."""
 
 
 class Door(str, Enum):

@@ -5,12 +5,15 @@ OPENAI_API_KEY, and OPENAI_CONTEXT_TOKENS where the server doesn't tell), and us
 `make conformance` sets it.
 """
 
+import asyncio
 import json
 import os
+import tempfile
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -21,6 +24,8 @@ from chains.backends import configuration_class
 from chains.backends.embedded.chat_model import EmbeddedChatModel
 from chains.backends.embedded.server import ModelServer
 from chains.backends.openai.wire import chat_messages
+from chains.backends.replay.modes import RecordingMode, in_mode
+from chains.backends.replay.recording import RecordingChatModel
 from chains.backends.scripted.chat_model import ScriptedChatModel
 from chains.backends.streamed import role_of
 from tests.backends.llama_server import LlamaServer, llama_server
@@ -79,6 +84,12 @@ def stand(kind: str, model_server: Callable[[], ModelServer]) -> Iterator[Stand]
         keys = {"answers": _SCRIPT, "context_tokens": _CONTEXT}
         others = ({"answers": _SCRIPT[1:]}, {"seed": 7})
         yield Stand(kind, keys, others, is_busy=_scripted_is_busy, can_be_endless=False)
+    elif kind == "replay":
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [Path(folder) / name for name in ("one.jsonl", "two.jsonl")]
+            for path, script in zip(paths, (_SCRIPT, _SCRIPT[1:]), strict=True):
+                asyncio.run(_record(path, script))
+            yield Stand(kind, {"path": paths[0]}, ({"path": paths[1]},), can_be_endless=False)
     elif kind == "ollama":
         with model_backed_server(model_server()) as server:
 
@@ -96,6 +107,24 @@ def stand(kind: str, model_server: Callable[[], ModelServer]) -> Iterator[Stand]
     else:
         with llama_server(context_tokens=_CONTEXT) as llama:
             yield _on_llama_server(kind, llama)
+
+
+async def _record(path: Path, script: Sequence[Mapping[str, Any]]) -> None:
+    """Record every row of the table from a script that takes no time."""
+    from tests.backends.conformance.cannot import CANNOT
+    from tests.backends.conformance.healthy_rows import HEALTHY_ROWS  # which know of stands
+
+    quick = [{name: value for name, value in line.items() if name in ("when", "answer")} for line in script]
+    keys = {"answers": quick, "context_tokens": _CONTEXT}
+    config = configuration_class("scripted").model_validate(keys)
+    model = in_mode(config, RecordingMode.RECORD_MISSING, path).create("gpu")
+    assert isinstance(model, RecordingChatModel)
+    recorded = Stand("scripted", keys, can_be_endless=False)
+    rows = HEALTHY_ROWS if script is _SCRIPT else {"plain": HEALTHY_ROWS["plain"]}
+    for name, row in rows.items():
+        if name not in CANNOT["replay"]:
+            await row(recorded, model)
+    await model.aclose()
 
 
 def _on_llama_server(kind: str, llama: LlamaServer) -> Stand:

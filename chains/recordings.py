@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["Recordings", "current_recordings", "noting_recordings"]
+__all__ = ["Recordings", "are_noted", "current_recordings", "noting_recordings"]
 
 
 class Recordings:
     """The account of one request. `label` says in errors which request it is. Keys are 64 hex digits.
 
-    used         the keys of the recordings that answered it, or were made of its answers, in the order of their use
+    used         the keys of the recordings that answered it, or were made of its answers, sorted: what asks at once
+                 would tell them in another order every time
     missing      the keys for which there is no recording; a chain ends at its first one, so that there may be more
     recorded_ms  how long the model took for those that were used, when they were recorded: one after the other, so
                  that it is more than the request took where some ran at once
@@ -33,11 +34,11 @@ class Recordings:
 
     @property
     def used(self) -> tuple[str, ...]:
-        return tuple(self._used)
+        return tuple(sorted(self._used))
 
     @property
     def missing(self) -> tuple[str, ...]:
-        return tuple(self._missing)
+        return tuple(sorted(self._missing))
 
     @property
     def recorded_ms(self) -> float:
@@ -85,3 +86,9 @@ def noting_recordings(label: str = "") -> Iterator[Recordings]:
 def current_recordings() -> Recordings:
     """The account of the request that is being served; one that nobody looks at where nobody asked for it."""
     return _current.get() or Recordings()
+
+
+def are_noted() -> bool:
+    """Whether an account is open. A chain then uses nothing that it learnt from other requests, so that what a request
+    uses and costs doesn't depend on which were served before it."""
+    return _current.get() is not None

@@ -20,7 +20,7 @@ A suite's name is that of its file. Whatever is not a key here is an error with 
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -32,6 +32,7 @@ from chains.prompts.labels import PRODUCTION
 from chains.prompts.parameters import ModelParameters
 from chains.prompts.yaml_places import YamlPlaces
 from chains.strict_yaml import YamlError, load_yaml
+from eval.metrics.table import metrics_of
 
 __all__ = ["Matrix", "MetricRule", "Suite", "Threshold", "find_suite", "read_suite"]
 
@@ -134,9 +135,9 @@ class Suite(_Closed):
         return f"sha256:{hashlib.sha256(canonical.encode()).hexdigest()}"
 
 
-def read_suite(path: Path, metrics: Collection[str] | None = None) -> Suite:
-    """The suite of a file. `metrics` are those that exist. Raises ConfigurationError, which tells all that is wrong,
-    each with file, line and column."""
+def read_suite(path: Path) -> Suite:
+    """The suite of a file. Raises ConfigurationError, which tells all that is wrong, each with file, line and
+    column."""
     try:
         text = path.read_text(encoding="utf-8")
         loaded = load_yaml(text)
@@ -156,16 +157,17 @@ def read_suite(path: Path, metrics: Collection[str] | None = None) -> Suite:
     except ValidationError as error:
         told = [_told(path, places, item["loc"], _words(item["type"], item["msg"])) for item in error.errors()]
         raise ConfigurationError(*told) from error
-    _check_metrics(suite, path, places, metrics)
+    _check_metrics(suite, path, places)
     return suite
 
 
-def _check_metrics(suite: Suite, path: Path, places: YamlPlaces, metrics: Collection[str] | None) -> None:
+def _check_metrics(suite: Suite, path: Path, places: YamlPlaces) -> None:
+    known = metrics_of(suite.task)
     problems = [
-        _told(path, places, (section, name), f"there is no such metric of {suite.task}; there are {_listed(metrics)}")
+        _told(path, places, (section, name), f"{suite.task} has no such metric, but {', '.join(known)}")
         for section, names in (("metrics", suite.metrics), ("thresholds", suite.thresholds))
         for name in names
-        if metrics is not None and name not in metrics
+        if name not in known
     ]
     if problems:
         raise ConfigurationError(*problems)
@@ -183,7 +185,7 @@ def find_suite(name: str) -> Path:
     found = next((path for folder in folders if (path := folder / f"{name}.yaml").is_file()), None)
     if found is None:
         known = sorted({path.stem for folder in folders for path in folder.glob("*.yaml")})
-        raise ConfigurationError(f"there is no suite {name!r}: give one of {_listed(known)}, or a file FILE.yaml")
+        raise ConfigurationError(f"there is no suite {name!r}: give one of {', '.join(known)}, or a file FILE.yaml")
     return found
 
 
@@ -199,7 +201,3 @@ def _words(kind: str, message: str) -> str:
 
 def _keys() -> list[str]:
     return [name for name in Suite.model_fields if name != "name"]
-
-
-def _listed(names: Collection[str] | None) -> str:
-    return ", ".join(names or ()) or "none"

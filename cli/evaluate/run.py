@@ -7,7 +7,9 @@ import typer
 from app.settings import load_settings
 from cli.evaluate import options
 from cli.evaluate.exits import errors_as_exit_codes
+from cli.evaluate.finish import reported
 from cli.evaluate.session import Call, prepare, route_of, run_evaluation
+from cli.evaluate.shown import exit_code
 from cli.options import ConfigFile
 from cli.prompts.options import PromptDir
 
@@ -33,13 +35,15 @@ def run(
     data: options.DataDir = None,
     file: options.RunPath = None,
     resume: options.Resume = False,
+    patience: options.Patience = 60.0,
     out: options.OutDir = None,
     dir: PromptDir = None,
     config: ConfigFile = None,
 ) -> None:
     """Run a suite on each prompt version, backend and set of parameters of its matrix.
 
-    The first variant is what the others are compared with. It ends with 1 where a threshold isn't kept.
+    The first variant is what the others are compared with. It ends with 0 where all are no worse, with 1 where one
+    regressed or a threshold isn't kept, with 3 where that isn't known yet.
 
     Example: copydesk eval run summarize --prompt 1.3.0 --prompt 1.4.0 --mode live
     """
@@ -48,8 +52,10 @@ def run(
     with errors_as_exit_codes():
         found = read_suite(find_suite(suite)).sampled(limit, repeats)
         wishes = matrix_of(found, load_settings(config), prompt, backend)
-        call = Call(mode, config, dir, data, recordings, file, resume)
-        run_evaluation(prepare(found, wishes, call))
+        call = Call(mode, config, dir, data, recordings, file, resume, patience)
+        evaluation = prepare(found, wishes, call)
+        ran = run_evaluation(evaluation)
+        raise typer.Exit(exit_code(reported(found, ran.header, evaluation.cases.cases, ran.outcomes, out)))
 
 
 def matrix_of(

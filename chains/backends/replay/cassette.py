@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from pydantic import ValidationError
 
-from chains.backends.replay.shapes import RECORDINGS, Header, Recording, place_of
+from chains.backends.replay.shapes import RECORDINGS, Header, Place, Recording, place_of
 from chains.errors import ConfigurationError
 
 __all__ = ["Cassette", "CassetteFile", "files_of", "header_of", "read_file"]
@@ -38,23 +38,24 @@ class CassetteFile:
     def recording(self, key: bytes) -> Recording:
         """Raises ConfigurationError where the file was changed meanwhile."""
         with self.path.open("rb") as file:
-            return self._read(file, key)
+            return self._read(file, key)[0]
 
-    def recordings(self) -> Iterator[Recording]:
+    def lines(self) -> Iterator[tuple[Recording, bytes]]:
         """All that count, in the order of the file. Raises ConfigurationError where it was changed meanwhile."""
         with self.path.open("rb") as file:
             for key in sorted(self.places, key=self.places.__getitem__):
                 yield self._read(file, key)
 
-    def _read(self, file: BinaryIO, key: bytes) -> Recording:
+    def _read(self, file: BinaryIO, key: bytes) -> tuple[Recording, bytes]:
         file.seek(self.places[key])
+        line = file.readline()
         try:
-            found = RECORDINGS.validate_json(file.readline())
+            found = RECORDINGS.validate_json(line)
         except ValidationError:
             found = None
         if found is None or bytes.fromhex(found.key) != key:
             raise ConfigurationError(f"{self.path}: the file was changed while it was in use: start again")
-        return found
+        return found, line
 
 
 class Cassette:
@@ -132,7 +133,7 @@ class _Reader:
         self.found = CassetteFile(path)
         self.problems: list[str] = []
         self._number = 0
-        self._before: tuple[str, str, str, int, str] | None = None
+        self._before: Place | None = None
 
     def take(self, line: bytes) -> None:
         self._number += 1

@@ -5,10 +5,11 @@ import fcntl
 import logging
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from chains.backends.replay.cassette import Cassette, CassetteFile, read_file
-from chains.backends.replay.shapes import RECORDINGS, Header, Recording, line_of, place_of, says_the_same
+from chains.backends.replay.shapes import RECORDINGS, Header, Place, Recording, line_of, place_of, says_the_same
 from chains.errors import ConfigurationError
 
 __all__ = ["Recorder", "put_in_order", "rewrite"]
@@ -148,26 +149,38 @@ def put_in_order(path: Path) -> None:
     """Sort a file's recordings, each once. Raises ConfigurationError."""
     found = read_file(path)
     if found.header is not None and not (found.is_in_order and not found.ends_open):
-        rewrite(path, found.header, list(found.recordings()))
+        _replace(path, found.header, [_settled(recording, line) for recording, line in found.lines()])
 
 
-def rewrite(path: Path, header: Header, recordings: list[Recording]) -> None:
-    """Replace a file as a whole by these recordings, in their order. Raises ConfigurationError."""
-    settled = (one.model_copy(update={"again": False}) for one in sorted(recordings, key=place_of))
-    descriptor, temporary = -1, ""
+def rewrite(path: Path, header: Header, recordings: Iterable[Recording]) -> None:
+    """Replace a file as a whole by these recordings, in order. Raises ConfigurationError."""
+    _replace(path, header, [_settled(recording, line_of(recording)) for recording in recordings])
+
+
+def _settled(recording: Recording, line: bytes) -> tuple[Place, bytes]:
+    """The recording's place in the file, and its line there: it takes nobody's place any more."""
+    if recording.again:
+        line = line_of(recording.model_copy(update={"again": False}))
+    return place_of(recording), line if line.endswith(b"\n") else line + b"\n"
+
+
+def _replace(path: Path, header: Header, lines: list[tuple[Place, bytes]]) -> None:
+    temporary = None
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        temporary = Path(name)
         with os.fdopen(descriptor, "wb") as file:
             file.write(line_of(header))
-            file.writelines(map(line_of, settled))
+            file.writelines(line for _, line in sorted(lines))
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(path.stat().st_mode & 0o777)
-        Path(temporary).replace(path)
+        temporary.chmod(path.stat().st_mode & 0o777)
+        temporary.replace(path)
     except OSError as error:
         raise ConfigurationError(f"{path}: the recordings cannot be put in order: {error.strerror}") from error
     finally:
-        Path(temporary).unlink(missing_ok=True) if temporary else None
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
 
 
 def _difference(found: Header, wanted: Header) -> str:

@@ -9,23 +9,25 @@ Prompts aren't kept, only their hash: `request` is for whoever reviews the file,
 """
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
-
-from chains.backends.replay.request_key import Subject
 
 __all__ = [
     "RECORDINGS",
     "Chat",
     "Count",
     "Header",
+    "Place",
     "Recorded",
     "Recording",
     "Refusal",
     "Request",
     "ScoreGroup",
     "Scores",
+    "Subject",
     "line_of",
     "place_of",
     "says_the_same",
@@ -36,6 +38,17 @@ _ABOUT = 80
 
 Key = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Tokens = Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose answers they are. `digest` is that of the model's identity, `settings` what else of the backend's
+    configuration changes an answer (`BackendConfig.answers_depend_on`)."""
+
+    kind: str
+    model: str
+    digest: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 class _Closed(BaseModel):
@@ -159,6 +172,8 @@ class Scores(_Recording):
 
 Recording = Chat | Refusal | Count | Scores
 
+Place = tuple[str, str, str, int, str]
+
 RECORDINGS: TypeAdapter[Recording] = TypeAdapter(Annotated[Recording, Field(discriminator="operation")])
 
 
@@ -173,7 +188,7 @@ def line_of(entry: Header | Recording) -> bytes:
     return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def place_of(recording: Recording) -> tuple[str, str, str, int, str]:
+def place_of(recording: Recording) -> Place:
     """By what a file is sorted: all that was recorded of one text stands together, so that a reader of a diff sees the
     old answer beside the new one."""
     told = recording.request

@@ -64,7 +64,7 @@ def verify(path: Path) -> list[FileReport]:
         if found.header is None:
             reports.append(FileReport(file, size, problems=(f"{file}: it has no header, and no recordings",)))
             continue
-        counts = Counter[str](recording.operation for recording in found.recordings())
+        counts = Counter[str](recording.operation for recording, _ in found.lines())
         reports.append(FileReport(file, size, counts, found.is_in_order, f"{found.header.kind} {found.header.model}"))
     if len(whole) == len(reports):
         try:
@@ -88,7 +88,7 @@ def prune(path: Path, used: Collection[str], *, dry_run: bool = False) -> Pruned
         kept = sum(key.hex() in used for file in found.files for key in file.places)
         _must_keep(path, kept)
         for file in found.files:
-            _rewrite(file, [recording for recording in file.recordings() if recording.key in used])
+            _rewrite(file, [recording for recording, _ in file.lines() if recording.key in used])
     return Pruned(kept, total - kept, before, sum(file.stat().st_size for file in files_of(path)))
 
 
@@ -106,7 +106,7 @@ def redact(path: Path, pattern: str | None = None) -> Redacted:
     with _in_use(path) as found:
         changed = {}
         for file in found.files:
-            before = list(file.recordings())
+            before = [recording for recording, _ in file.lines()]
             after = [_redacted(one, sought) for one in before]
             requests += sum(new.request != old.request for old, new in zip(before, after, strict=True))
             answers += sum(new.response != old.response for old, new in zip(before, after, strict=True))

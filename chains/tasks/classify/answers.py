@@ -8,6 +8,7 @@ from langchain_core.messages import BaseMessage
 from chains.answers import Ask, SaidObject, ask_for_said_object
 from chains.errors import BackendRejected, OutputError
 from chains.parallel import in_parallel
+from chains.recordings import are_noted
 from chains.task import Parts
 from chains.tasks.classify.answer_logprobs import label_probabilities
 from chains.tasks.classify.contract import ClassifyRequest, ConfidenceMethod, Label
@@ -73,7 +74,7 @@ class ByAnswers:
             return await self._ask(Ask(ask.inputs, ask.schema, _LOGPROBS))
         except BackendRejected:
             said = await self._ask(ask)
-            self._may_tell_logprobs = False  # for it was these that were refused
+            self._may_tell_logprobs = are_noted()  # for it was these that were refused
             return said
 
     async def _says_orders(self, inputs: Mapping[str, Any], turned: Mapping[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from cachetools import LRUCache
 
 from chains.capabilities import ContinuationScore, Scorer
 from chains.errors import ContextExceeded
+from chains.recordings import are_noted
 from chains.task import Parts
 from chains.tasks.classify.calibration import APPLIES, evidence, of_each, of_one
 from chains.tasks.classify.contract import ClassifyRequest, ConfidenceMethod
@@ -55,7 +56,7 @@ class ByLikelihood:
     async def _known_priors(self, shots: Shots, names: Sequence[str]) -> list[float]:
         """The log-likelihood of each name after texts that say nothing. It takes as long as a text does, once."""
         digest = hashlib.sha256(json.dumps(shots).encode()).hexdigest()
-        missing = [name for name in names if (digest, name) not in self._priors]
+        missing = [name for name in names if are_noted() or (digest, name) not in self._priors]
         known = {name: self._priors[digest, name] for name in names if name not in missing}
         if missing:
             try:

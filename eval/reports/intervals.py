@@ -36,7 +36,7 @@ def interval_plots(report: Report, metrics: Sequence[MetricComparison]) -> list[
 
 def _scale(metrics: Sequence[MetricComparison]) -> Scale:
     ends = [abs(end) for metric in metrics for end in (metric.lower, metric.upper, metric.margin)]
-    end = round_up(max(ends, default=0.0) or 1.0)
+    end = round_up(max(ends, default=0.0) or 1.0, (1, 1.5, 2, 3, 4, 5, 6, 8, 10))
     return Scale(-end, end, _EDGE, WIDTH - _EDGE, end)
 
 

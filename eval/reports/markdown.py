@@ -9,7 +9,7 @@ from eval.reports import figures
 from eval.reports.flips import FlippedCase, flipped_cases
 from eval.reports.markdown_flips import case_block
 from eval.reports.markup import cell_code, code, plain
-from eval.reports.summary import headline
+from eval.reports.summary import findings
 
 __all__ = ["LIMIT", "markdown"]
 
@@ -45,7 +45,9 @@ def _length(text: str) -> int:
 
 def _title(report: Report) -> str:
     mark = f"{_MARKS[report.verdict]} · " if report.verdict else ""
-    return f"## {mark}{code(report.suite)}\n\n{headline(report, code, plain)}"
+    found = findings(report, code, plain)
+    said = found[0] if len(found) == 1 else "\n".join(f"- {one}" for one in found)
+    return f"## {mark}{code(report.suite)}\n\n{said}"
 
 
 def _table(head: str, rows: Iterable[Sequence[str]], limit: int, what: str) -> str:

@@ -19,7 +19,7 @@ from eval.reports import figures, intervals
 from eval.reports.breakdown import Confusion, Group, confusion, groups
 from eval.reports.page_data import page_data
 from eval.reports.pareto import ParetoPlot, Point, pareto_plot
-from eval.reports.summary import headline
+from eval.reports.summary import findings
 from eval.reports.texts import one_line
 
 __all__ = ["html_page"]
@@ -44,7 +44,7 @@ def html_page(report: Report) -> str:
         report=report,
         figures=figures,
         intervals=intervals,
-        headline=headline(report, one_line, one_line),
+        findings=findings(report, one_line, one_line),
         tasks=list(_tasks(report)),
         data=page_data(report),
         policy=_policy(style, early, script),

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from eval.reports.scales import Scale, spread
 
 __all__ = ["Label", "ParetoPlot", "Point", "front", "pareto_plot"]
 
-_LETTER, _LINE = 6.8, 15.0
+_LETTER, _LINE = 7.4, 15.0
 _RADIUS = 6.0
 _LEFT, _BOTTOM, _TOP, _RIGHT = 58.0, 46.0, 14.0, 14.0
 
@@ -66,9 +67,11 @@ def pareto_plot(
     up = spread([point.quality for point in points], *ends)
     best = front(points, higher_is_better)
     places = [(across(point.cost), up(point.quality)) for point in points]
-    labels = _labels(points, places, width - _RIGHT, height - _BOTTOM, named)
-    drawn = [(point, *place, label, point in best) for point, place, label in zip(points, places, labels, strict=True)]
     steps = [(across(point.cost), up(point.quality)) for point in best]
+    room = (width - _RIGHT, height - _BOTTOM)
+    texts = [f"{point.number} {_short(point.name)}" if named else str(point.number) for point in points]
+    labels = _labels(texts, places, [*_point_boxes(places), *_path_boxes(steps, room[0])], room)
+    drawn = [(point, *place, label, point in best) for point, place, label in zip(points, places, labels, strict=True)]
     return ParetoPlot(width, height, across, up, drawn, _path(steps, width - _RIGHT))
 
 
@@ -81,17 +84,29 @@ def _path(steps: Sequence[tuple[float, float]], right: float) -> str:
 _Box = tuple[float, float, float, float]
 
 
+def _point_boxes(places: Sequence[tuple[float, float]]) -> list[_Box]:
+    return [(x - _RADIUS, y - _RADIUS, x + _RADIUS, y + _RADIUS) for x, y in places]
+
+
+def _path_boxes(steps: Sequence[tuple[float, float]], right: float) -> list[_Box]:
+    """Where the stairs are drawn: of each step the tread to the next one, and the rise there."""
+    ends = [*(x for x, _ in steps[1:]), right]
+    treads = [(x, y - 2, end, y + 2) for (x, y), end in zip(steps, ends, strict=True)]
+    rises = [(x - 2, y, x + 2, before) for (_, before), (x, y) in pairwise(steps)]
+    return treads + rises
+
+
 def _labels(
-    points: Sequence[Point], places: Sequence[tuple[float, float]], right: float, bottom: float, named: bool
+    texts: Sequence[str], places: Sequence[tuple[float, float]], taken: Sequence[_Box], room: tuple[float, float]
 ) -> list[Label | None]:
-    """Beside its point, else above or below, where no other name and no point stands."""
-    taken: list[_Box] = [(x - _RADIUS, y - _RADIUS, x + _RADIUS, y + _RADIUS) for x, y in places]
+    """Beside its point, else above or below, where nothing stands that is `taken` and no other name; `room` is the
+    right and the lower end of the plot."""
+    filled = list(taken)
     labels: list[Label | None] = []
-    for point, (x, y) in zip(points, places, strict=True):
-        text = f"{point.number} {_short(point.name)}" if named else str(point.number)
-        box = next((box for box in _boxes(x, y, text) if _is_free(box, taken, right, bottom)), None)
+    for text, (x, y) in zip(texts, places, strict=True):
+        box = next((box for box in _boxes(x, y, text) if _is_free(box, filled, *room)), None)
         if box:
-            taken.append(box)
+            filled.append(box)
         labels.append(Label(box[0], round(box[3] - 4, 1), text) if box else None)
     return labels
 

@@ -1,6 +1,7 @@
 """Scales of plots: round numbers between which the values lie."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 __all__ = ["Scale", "round_up", "spread"]
@@ -35,7 +36,7 @@ def spread(values: list[float], start: float, end: float, steps: int = 4) -> Sca
     return Scale(low, high, start, end, round_up((high - low) / steps))
 
 
-def round_up(number: float) -> float:
+def round_up(number: float, steps: Sequence[float] = (1, 2, 5, 10)) -> float:
     """The next of 1, 2, 5, 10, 20, 50 and so on, also of small numbers."""
     power = 10.0 ** math.floor(math.log10(number))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= number * (1 - 1e-9))
+    return next(step * power for step in steps if step * power >= number * (1 - 1e-9))

@@ -1,4 +1,4 @@
-"""What an evaluation found, in a sentence or two."""
+"""What an evaluation found, in a few sentences."""
 
 from collections.abc import Callable, Iterator
 
@@ -6,7 +6,7 @@ from chains.prompts.lifecycle.evidence import Verdict
 from eval.report import Comparison, MetricComparison, Report
 from eval.reports import figures
 
-__all__ = ["Write", "headline"]
+__all__ = ["Write", "findings"]
 
 Write = Callable[[str], str]
 """Puts a text into a form: escapes it."""
@@ -14,14 +14,14 @@ Write = Callable[[str], str]
 _SHOWN = 4
 
 
-def headline(report: Report, name: Write = str, title: Write = str) -> str:
-    """What each comparison found, for the first few, and whether bounds are broken; `name` writes the variants' names
-    and `title` the metrics'."""
+def findings(report: Report, name: Write = str, title: Write = str) -> list[str]:
+    """What each comparison found, for the first few, and whether bounds are broken: at least one sentence. `name`
+    writes the variants' names and `title` the metrics'."""
     said = [_found(report, comparison, name, title) for comparison in report.comparisons[:_SHOWN]]
     if len(report.comparisons) > _SHOWN:
         said.append(f"{len(report.comparisons) - _SHOWN} more comparisons stand below.")
     said += _broken(report)
-    return " ".join(said) or "Nothing was compared."
+    return said or ["Nothing was compared."]
 
 
 def _broken(report: Report) -> Iterator[str]:

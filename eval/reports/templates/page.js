@@ -28,14 +28,13 @@ function panels() {
 
 // From a number of flipped cases to those cases.
 function showing(table) {
-  for (const button of document.querySelectorAll("[data-show]")) {
+  for (const button of document.querySelectorAll("[data-flipped]")) {
     button.addEventListener("click", () => {
-      const [comparison, metric, flipped] = button.dataset.show.split("/");
       table.form.reset();
       const fields = table.form.elements;
-      fields.flipped.value = flipped;
-      fields.metric.value = metric;
-      if (fields.comparison) fields.comparison.value = comparison;
+      fields.flipped.value = button.dataset.flipped;
+      fields.metric.value = button.dataset.metric;
+      if (fields.comparison) fields.comparison.value = button.dataset.by;
       setTimeout(() => {
         table.apply();
         document.getElementById("cases").scrollIntoView();

@@ -17,7 +17,7 @@ from tests.eval.reports.sample import sample_report
 
 TAGS = {
     *("h2", "h3", "p", "code", "strong", "table", "thead", "tbody", "tr", "th", "td"),
-    *("details", "summary", "del", "ins", "br", "i", "sub"),
+    *("details", "summary", "del", "ins", "br", "i", "sub", "ul", "li"),
 }
 
 
@@ -106,8 +106,8 @@ def test_the_check_sees_what_is_wrong() -> None:
         ),
         pytest.param(
             sample_report(cases=40, loss=0.2),
-            "## ❌ REGRESSED · `golden-summarize`\n\n`summarize@1.1.0` is worse than `summarize@1.0.0` in Facts kept "
-            "(−25.0 pts). 1 of 2 bounds is not kept.",
+            "## ❌ REGRESSED · `golden-summarize`\n\n- `summarize@1.1.0` is worse than `summarize@1.0.0` in Facts kept "
+            "(−25.0 pts).\n- 1 of 2 bounds is not kept.",
             id="REGRESSED",
         ),
         pytest.param(

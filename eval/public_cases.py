@@ -61,8 +61,7 @@ def _public_case(
     try:
         public = _PublicCase.model_validate_json(line)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigurationError(f"{place}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise _wrong(place, error) from error
     params = dict(public.input.params)
     if task.name == "classify" and "label_set" in params:
         params["labels"] = _labels_of(sets, params.pop("label_set"), place)
@@ -86,8 +85,13 @@ def _public_case(
             language=public.language,
         )
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigurationError(f"{place}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        raise _wrong(place, error) from error
+
+
+def _wrong(place: str, error: ValidationError) -> ConfigurationError:
+    first = error.errors()[0]
+    where = "".join(f"{part}." for part in first["loc"]).removesuffix(".")
+    return ConfigurationError(": ".join(filter(None, (place, where, first["msg"]))))
 
 
 def _fitting(text: str, params: dict[str, Any], task: Task[Any, Any], left_out: dict[str, int]) -> dict[str, Any]:

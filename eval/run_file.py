@@ -27,8 +27,8 @@ Place = tuple[str, str, int]
 
 
 class RunHeader(BaseModel):
-    """What a run is of. `examples` are the few-shot texts of each variant's prompt, by its name, so that the outcomes
-    can be scored without the prompts; `mode` is whence answers came: live, or recordings."""
+    """What a run is of. `examples` are the few-shot and fixed texts of each variant's prompt, by its name, so that the
+    outcomes can be scored without the prompts; `mode` is whence answers came: live, or recordings."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -18,10 +18,18 @@ from eval.outcomes import Failure, Outcome, Source
 from eval.run_file import RunFile
 from eval.variants import PlannedVariant
 
-__all__ = ["PATIENCE_S", "Accounts", "Asking", "Plan", "Progress", "run_plan"]
+__all__ = ["PATIENCE_S", "Accounts", "Asking", "Plan", "Progress", "run_plan", "waits"]
 
-PATIENCE_S = (1.0, 5.0, 15.0, 30.0)
-"""The waits after which a case is tried again whose backend is away or full: that says nothing of the prompt."""
+PATIENCE_S = 60.0
+"""How long a case waits for a backend that is away or full: that says nothing of the prompt."""
+
+
+def waits(seconds: float) -> tuple[float, ...]:
+    """The waits before further tries, each twice the one before, which take so many seconds together."""
+    found: list[float] = []
+    while sum(found) < seconds:
+        found.append(min(2.0 ** len(found), seconds - sum(found)))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +119,7 @@ class Asking:
     accounts: Accounts
     price: _Prices = lambda backend, usage: None
     source: Source = Source.MEASURED
-    patience_s: Sequence[float] = PATIENCE_S
+    waits_s: Sequence[float] = waits(PATIENCE_S)
 
     def slots(self, backend: str) -> int:
         """How many calls it takes at once."""
@@ -172,7 +180,7 @@ async def _all_or_none(work: Sequence[Coroutine[Any, Any, None]]) -> None:
 async def _outcome(task: Task[Any, Any], job: _Job, asking: Asking) -> Outcome | None:
     """What becomes of one case; None where it lacks a recording. Raises BackendUnavailable and BackendBusy where
     waiting didn't help."""
-    for wait_s in asking.patience_s:
+    for wait_s in asking.waits_s:
         try:
             return await _asked(task, job, asking)
         except (BackendUnavailable, BackendBusy) as error:

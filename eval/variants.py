@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from chains.prompts.parameters import ModelParameters
 from eval.outcomes import Variant
 
 __all__ = ["PlannedVariant", "Wish", "plan_variants", "variant_set"]
+
+_TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,8 @@ class Wish:
 @dataclass(frozen=True, slots=True)
 class PlannedVariant:
     """A variant and the prompt that it asks. `asked` is the name of that version in the `variant_set`: the version's
-    own, with a suffix where its parameters were replaced. `examples` are the few-shot texts of the prompt and its
-    helpers."""
+    own, with a suffix where its parameters were replaced. `examples` are the few-shot texts and the fixed texts of the
+    prompt and its helpers."""
 
     variant: Variant
     prompt: PromptVersion
@@ -65,7 +68,7 @@ def plan_variants(
             model_digest=model.digest,
             parameters=dict(wish.parameters),
         )
-        planned[name] = PlannedVariant(variant, replaced, replaced.version, tuple(_examples(prompt)))
+        planned[name] = PlannedVariant(variant, replaced, replaced.version, tuple(dict.fromkeys(_examples(prompt))))
     return list(planned.values())
 
 
@@ -115,9 +118,13 @@ def _slug(parameters: Mapping[str, Any]) -> str:
 
 
 def _examples(prompt: PromptVersion) -> Iterator[str]:
-    for example in prompt.ingredients.examples:
+    """The few-shot texts and the fixed texts of a prompt and its helpers: what no answer should repeat."""
+    made = prompt.ingredients
+    for example in made.examples:
         for value in [*example.inputs.values(), example.output]:
             yield from _texts(value)
+    for text in [*(section.text for section in made.source.sections), *made.partials.values()]:
+        yield from filter(None, (piece.strip() for piece in _TAG.split(text)))
     for helper in prompt.uses.values():
         yield from _examples(helper)
 

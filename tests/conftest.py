@@ -53,7 +53,7 @@ class Service:
     def stop(self, how: int = signal.SIGTERM) -> int:
         if self.process.poll() is None:
             self.process.send_signal(how)
-        return self.process.wait(60)
+        return self.process.wait(120)
 
 
 @contextmanager
@@ -102,7 +102,7 @@ def model_processes(parent: int) -> list[int]:
     return found
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 60) -> bool:
+def wait_until(condition: Callable[[], object], seconds: float = 180) -> bool:
     """Whether the condition comes to hold. How long that may take is no claim of a test: a busy machine takes its
     time."""
     deadline = time.monotonic() + seconds
@@ -226,7 +226,7 @@ def copydesk() -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(*arguments: str, stdin: str | bytes = "", folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
         data = stdin.encode() if isinstance(stdin, str) else stdin
         command = [sys.executable, "-m", "cli.main", *arguments]
-        done = subprocess.run(command, input=data, capture_output=True, cwd=folder, timeout=120, check=False)
+        done = subprocess.run(command, input=data, capture_output=True, cwd=folder, timeout=300, check=False)
         return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return run

@@ -50,6 +50,7 @@ def compare(
     data: options.DataDir = None,
     file: options.RunPath = None,
     resume: options.Resume = False,
+    patience: options.Patience = 60.0,
     out: options.OutDir = None,
     dir: PromptDir = None,
     config: ConfigFile = None,
@@ -69,7 +70,7 @@ def compare(
         if all(are_files):
             report = _of_files(first, second, suite, data, out)
         else:
-            call = Call(mode, config, dir, data, recordings, file, resume)
+            call = Call(mode, config, dir, data, recordings, file, resume, patience)
             report = _of_variants([first, second], suite, (limit, repeats), call, out)
         raise typer.Exit(exit_code(report))
 

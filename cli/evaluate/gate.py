@@ -46,6 +46,7 @@ def gate(
     data: options.DataDir = None,
     file: options.RunPath = None,
     resume: options.Resume = False,
+    patience: options.Patience = 60.0,
     out: options.OutDir = None,
     no_evidence: Annotated[bool, typer.Option("--no-evidence", help="Write no record for the promotion.")] = False,
     dir: PromptDir = None,
@@ -66,7 +67,7 @@ def gate(
         found = read_suite(find_suite(suite or prompt))
         _check_suite(found, prompt)
         asked = backend or route_of(load_settings(config), prompt)
-        call = Call(mode, config, dir, data, recordings, file, resume)
+        call = Call(mode, config, dir, data, recordings, file, resume, patience)
         evaluation = prepare(found, [Wish(baseline, asked, {}), Wish(wanted, asked, {})], call)
         if len(evaluation.planned) == 1:
             raise ConfigurationError(

@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Backends", "DataDir", "Limit", "Mode", "ModeOption", "OutDir", "Recordings", "Repeats", "Resume", "RunPath"]
+__all__ = [
+    "Backends",
+    "DataDir",
+    "Limit",
+    "Mode",
+    "ModeOption",
+    "OutDir",
+    "Patience",
+    "Recordings",
+    "Repeats",
+    "Resume",
+    "RunPath",
+]
 
 
 class Mode(str, Enum):
@@ -42,4 +54,8 @@ Backends = Annotated[
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="A sample of so many cases.", metavar="N")]
 Repeats = Annotated[
     int | None, typer.Option("--repeats", min=1, max=100, help="How often each case is asked.", metavar="N")
+]
+Patience = Annotated[
+    float,
+    typer.Option("--patience", min=0, help="How long to wait for a backend that is away, in seconds.", metavar="S"),
 ]

@@ -35,6 +35,7 @@ def run(
     data: options.DataDir = None,
     file: options.RunPath = None,
     resume: options.Resume = False,
+    patience: options.Patience = 60.0,
     out: options.OutDir = None,
     dir: PromptDir = None,
     config: ConfigFile = None,
@@ -51,7 +52,7 @@ def run(
     with errors_as_exit_codes():
         found = read_suite(find_suite(suite)).sampled(limit, repeats)
         wishes = matrix_of(found, load_settings(config), prompt, backend)
-        call = Call(mode, config, dir, data, recordings, file, resume)
+        call = Call(mode, config, dir, data, recordings, file, resume, patience)
         evaluation = prepare(found, wishes, call)
         ran = run_evaluation(evaluation)
         raise typer.Exit(exit_code(reported(found, ran.header, evaluation.cases.cases, ran.outcomes, out)))

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as version_of
@@ -23,6 +23,7 @@ from cli.prompts.options import folder_of
 
 if TYPE_CHECKING:
     from chains.prompts import PromptSet
+    from chains.result import Usage
     from chains.task import Task
     from eval.case_files import CaseSet
     from eval.outcomes import Outcome
@@ -48,6 +49,7 @@ class Call:
     recordings: Path | None = None
     run: Path | None = None
     resume: bool = False
+    patience_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,14 +216,12 @@ def _make_room(evaluation: Evaluation, path: Path) -> None:
 
 def _run(evaluation: Evaluation, file: "RunFile") -> "Progress":
     from app.composition import build_trial_runner
-    from app.usage.prices import PriceList
     from eval.outcomes import Source
-    from eval.running import Accounts, Asking, Plan, run_plan
+    from eval.running import Accounts, Asking, Plan, run_plan, waits
     from eval.variants import variant_set
 
     plan = Plan(evaluation.task, evaluation.cases.cases, evaluation.planned, evaluation.suite.repeats)
     prompts = variant_set(evaluation.prompts, evaluation.planned)
-    prices = PriceList(evaluation.settings.prices)
     is_recorded = evaluation.call.mode in (Mode.REPLAY, Mode.RECORD_MISSING)
     source = Source.RECORDED if is_recorded else Source.MEASURED
 
@@ -229,17 +229,25 @@ def _run(evaluation: Evaluation, file: "RunFile") -> "Progress":
         accounts = Accounts()
         runner = build_trial_runner(started, prompts, tuple(evaluation.asked.backends), accounts)
 
-        def price(backend: str, usage: Any) -> int | None:
-            return prices.nano_usd(backend, usage) if backend in prices else None
-
+        asking = Asking(runner, accounts, _prices(evaluation.settings), source, waits(evaluation.call.patience_s))
         try:
             with shown_progress(evaluation.suite.name) as tell:
-                return await run_plan(plan, Asking(runner, accounts, price, source), file, tell)
+                return await run_plan(plan, asking, file, tell)
         finally:
             await runner.aclose()
 
     with with_started_backends(evaluation.asked) as started:
         return asyncio.run(run(started))
+
+
+def _prices(settings: Settings) -> "Callable[[str, Usage], int | None]":
+    """What tokens cost, by the backend's name and the usage."""
+    if not settings.prices:
+        return lambda backend, usage: None
+    from app.usage.prices import PriceList
+
+    prices = PriceList(settings.prices)
+    return lambda backend, usage: prices.nano_usd(backend, usage) if backend in prices else None
 
 
 def route_of(settings: Settings, task: str) -> str:

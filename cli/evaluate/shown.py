@@ -7,7 +7,7 @@ from cli.evaluate.exits import ExitCode
 from cli.prompts.display import print_table, table
 
 if TYPE_CHECKING:
-    from eval.report import Comparison, Flip, Report, VariantReport
+    from eval.report import Comparison, Flip, MetricComparison, MetricInfo, Report, VariantReport
 
 __all__ = ["exit_code", "print_report"]
 
@@ -36,22 +36,10 @@ def print_report(report: "Report") -> None:
 
 
 def _print_comparison(report: "Report", comparison: "Comparison") -> None:
-    from eval.reports import figures
-
     print(f"{comparison.verdict.value}: {comparison.candidate}, compared with {comparison.baseline}")
     shown = table("metric", "before", "after", "difference", "interval", "margin", "cases", "verdict")
     for metric in comparison.metrics:
-        info = report.metric(metric.metric)
-        shown.add_row(
-            metric.metric,
-            figures.value(info, metric.baseline),
-            figures.value(info, metric.candidate),
-            figures.difference(info, metric.difference),
-            figures.interval(info, metric.lower, metric.upper),
-            figures.size(info, metric.margin),
-            str(metric.cases),
-            metric.verdict.value if metric.gated else "not gated",
-        )
+        shown.add_row(metric.metric, *_row(report.metric(metric.metric), metric))
     print_table(shown)
     for line in _remarks(report, comparison):
         print(line)
@@ -59,12 +47,31 @@ def _print_comparison(report: "Report", comparison: "Comparison") -> None:
         print(line)
 
 
+def _row(info: "MetricInfo", metric: "MetricComparison") -> list[str]:
+    from eval.reports import figures
+
+    verdict = metric.verdict.value if metric.gated else "not gated"
+    if not metric.cases:
+        return [*[figures.DASH] * 4, figures.size(info, metric.margin), "0", verdict]
+    return [
+        figures.value(info, metric.baseline),
+        figures.value(info, metric.candidate),
+        figures.difference(info, metric.difference),
+        figures.interval(info, metric.lower, metric.upper),
+        figures.size(info, metric.margin),
+        str(metric.cases),
+        verdict,
+    ]
+
+
 def _remarks(report: "Report", comparison: "Comparison") -> Iterator[str]:
     from eval.reports import figures
 
     for metric in comparison.metrics:
         if metric.gated:
-            lacks = figures.lacks(report.metric(metric.metric), metric) if metric.verdict.value != "PASS" else ""
+            lacks = (
+                figures.lacks(report.metric(metric.metric), metric) if metric.verdict.value == "INCONCLUSIVE" else ""
+            )
             told = " ".join(part for part in (f"{metric.note}." if metric.note else "", lacks) if part)
             if told:
                 yield f"  {metric.metric}: {told}"

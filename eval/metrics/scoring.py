@@ -11,7 +11,7 @@ __all__ = ["Scores", "mean_value", "score_outcomes"]
 
 Scores = Mapping[str, Mapping[str, Mapping[str, Value]]]
 """By the names of variant and metric, and the case's id. Cases stand in the order of the dataset; one for which the
-metric isn't defined is there with None, one without an outcome isn't there."""
+metric isn't defined is there with None; one without an outcome, or of a task that the metric isn't for, isn't there."""
 
 
 def score_outcomes(
@@ -29,9 +29,10 @@ def score_outcomes(
     by_id = {case.id: case for case in cases}
     repeats = _by_case(outcomes, by_id, examples)
     scorers = {name: metric.scorer(cases) for name, metric in metrics.items()}
+    own = {name: _of_tasks(cases, metric.tasks) for name, metric in metrics.items()}
     return {
         variant: {
-            name: {case: mean_value([scorer(one) for one in of[case]]) for case in by_id if case in of}
+            name: {case: mean_value([scorer(one) for one in of[case]]) for case in own[name] if case in of}
             for name, scorer in scorers.items()
         }
         for variant, of in repeats.items()
@@ -47,6 +48,10 @@ def mean_value(values: Sequence[Value]) -> Value:
     if len(counts) == len(defined):
         return tuple(sum(column) / len(counts) for column in zip(*counts, strict=True))
     return sum(value for value in defined if not isinstance(value, tuple)) / len(defined)
+
+
+def _of_tasks(cases: Sequence[Case], tasks: Sequence[str]) -> list[str]:
+    return [case.id for case in cases if not tasks or case.task in tasks]
 
 
 def _by_case(

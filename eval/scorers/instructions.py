@@ -15,6 +15,7 @@ __all__ = ["facts_stated", "obeys_schema"]
 _PART = regex.compile(r"\p{N}+|[\p{L}\p{M}]+")
 _DIGIT = regex.compile(r"[\p{Nd}--[0-9]]", regex.V1)
 _SCRIPTS = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_GROUPING = regex.compile(r"(?<=\p{Nd})[.,'’٬](?=\p{Nd}{3}(?!\p{Nd}))")
 _LETTER = regex.compile(r"[\p{L}\p{M}\p{N}]")
 _UNSPACED = regex.compile(f"[{_SCRIPTS}]")
 # A script without spaces ends no word beside it; Arabic writes "and", "in" and "to" as part of what follows.
@@ -27,11 +28,16 @@ def facts_stated(text: str, facts: Sequence[str]) -> float | None:
     """The share of the facts that the text states in their words, in their order; None without facts.
 
     Case, compatibility forms, and white space and punctuation between words and numbers don't matter: `350 ml` is
-    stated by `350ml`, `1,000` by `1000`; `10` isn't by `2010`. Nor does it matter which script's decimal digits a
-    number is written in. A fact without a letter or digit is never stated.
+    stated by `350ml`, `1,000` by `1000` and the reverse; `10` isn't by `2010`. Nor does it matter which script's
+    decimal digits a number is written in. A fact without a letter or digit is never stated.
     """
-    within = _Searched(_comparable(text))
-    return sum(within.states(_comparable(fact)) for fact in facts) / len(facts) if facts else None
+    if not facts:
+        return None
+    comparable = _comparable(text)
+    within, ungrouped = _Searched(comparable), _Searched(_GROUPING.sub("", comparable))
+    return sum(
+        within.states(fact) or ungrouped.states(_GROUPING.sub("", fact)) for fact in map(_comparable, facts)
+    ) / len(facts)
 
 
 def obeys_schema(output: Any, schema: Mapping[str, Any]) -> bool:

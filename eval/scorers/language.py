@@ -12,9 +12,15 @@ __all__ = ["is_certainly_not", "language_code", "language_kept", "language_of"]
 _SCRIPTS = "Latin Cyrillic Greek Arabic Hebrew Devanagari Thai Hangul Hiragana Katakana Han"
 _LETTERS = {script: regex.compile(rf"\p{{{script}}}") for script in _SCRIPTS.split()}
 _KANA_SHARE = 0.05
-_LEAST_SHARE = 0.2
+_LEAST_SHARE, _HALF = 0.2, 0.5
 _HAN_ONLY = 20
 _IDEOGRAPH = 3
+# Frequent signs of simplified Chinese that Japanese writes otherwise.
+_SIMPLIFIED = regex.compile(
+    "[们这吗您请为时说给对从过还发开关门间问题车东动员业务产经现实际应么让话语认识读钱银买卖见观电网络听进远运边达连选讯订单费价馆节约级红组"
+    "织维线统继续结风岛议论讨军农师张长书样标营农变报护领导师预顾证试详该误请谁调谈谢购贵资质赏输转较载辆迟邮钟铁错锁键队阳阴阶陆难页项顺须领频颜额飞饭"
+    "马驾验鱼鸟]"
+)
 _NO_PROSE = regex.compile(r"(?:https?://|www\.)\S+|\S+@\S+|\{[^{}\n]*\}|`[^`\n]*`|</?\w+>")
 _SCRIPTS_OF = {
     "ar": "Arabic", "fa": "Arabic", "ur": "Arabic", "ru": "Cyrillic", "uk": "Cyrillic", "bg": "Cyrillic",
@@ -103,8 +109,9 @@ def is_certainly_not(text: str, language: str) -> bool:
     """Whether a text is for certain in another language than this one (ISO 639). An empty text is.
 
     By script, where a fifth of the letters would do (an ideograph counts three): names and terms of another script may
-    stand in any text. In Latin script by function words, so short Latin texts without any are never certain. Chinese
-    and Japanese without a kana are told apart from 20 ideographs on; languages that share another script aren't.
+    stand in any text. In Latin script by function words, so short Latin texts without any are never certain. A text
+    without a kana may be Japanese if it has fewer than 20 ideographs and no sign of simplified Chinese; languages that
+    share another script aren't told apart.
     Addresses, code and placeholders don't count. Of a language that isn't known here nothing is certain.
     """
     prose = _NO_PROSE.sub(" ", text)
@@ -113,18 +120,20 @@ def is_certainly_not(text: str, language: str) -> bool:
         return not text.strip()
     if language in _WORDS:
         told = language_of(prose)
-        return told is not None and told != language
+        return told != language if told is not None else not _is_in_script("Latin", letters, _HALF)
     script = _SCRIPTS_OF.get(language)
+    if script == "Kana" and _SIMPLIFIED.search(prose) and not letters["Hiragana"]:
+        return True
     return script is not None and not _is_in_script(script, letters)
 
 
-def _is_in_script(script: str, letters: Mapping[str, int]) -> bool:
+def _is_in_script(script: str, letters: Mapping[str, int], least: float = _LEAST_SHARE) -> bool:
     kana = letters["Hiragana"] + letters["Katakana"]
     weights = {name: count * _IDEOGRAPH if name == "Han" else count for name, count in letters.items()}
     total = sum(weights.values())
     if script == "Han":
-        return weights["Han"] >= _LEAST_SHARE * total and kana < _KANA_SHARE * (kana + letters["Han"])
+        return weights["Han"] >= least * total and kana < _KANA_SHARE * (kana + letters["Han"])
     if script == "Kana":
-        enough = weights["Han"] + kana >= _LEAST_SHARE * total
+        enough = weights["Han"] + kana >= least * total
         return enough and (kana >= _KANA_SHARE * (kana + letters["Han"]) or letters["Han"] < _HAN_ONLY)
-    return weights[script] >= _LEAST_SHARE * total
+    return weights[script] >= least * total

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from eval.scorers.extra import library
 from eval.statistics.adjusted import Spread, adjusted
 from eval.statistics.bootstrap import bca
 from eval.statistics.interval import TAIL, Interval, outermost
@@ -46,12 +47,13 @@ class Estimate:
 
 def estimate(paired: Paired, tail: float = TAIL) -> Estimate | None:
     """None where no pair is defined. `tail` is the error at each end. Raises ConfigurationError without the extra."""
-    rows = list(paired.rows())
-    if not rows:
+    if not paired.rows:
         return None
-    if paired.kind == "binary" and all(row[0] in (0.0, 1.0) for pair in rows for row in pair):
-        return _binary(rows, paired.sign, tail)
-    return _counted(rows, paired, tail)
+    if paired.kind == "binary" and all(row[0] in (0.0, 1.0) for rows in paired.rows for row in rows):
+        return _binary(paired.rows, paired.sign, tail)
+    # The products are of long and narrow matrices: threads would only wait for one another.
+    with library("threadpoolctl").threadpool_limits(1, "blas"):
+        return _counted(paired.rows, paired, tail)
 
 
 def _binary(rows: Sequence[tuple[Row, Row]], sign: int, tail: float) -> Estimate:

@@ -1,7 +1,7 @@
 """What a metric gives for two versions, case by case."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Literal, TypeAlias
 
@@ -40,6 +40,8 @@ class Paired:
     higher_is_better: bool = True
     span: float = 1.0
     score: Score | None = None
+    rows: tuple[tuple[Row, Row], ...] = field(init=False, repr=False)
+    """Both rows of each case where both are defined: its counts, or its value and 1."""
 
     def __post_init__(self) -> None:
         if len(self.baseline) != len(self.candidate):
@@ -48,8 +50,9 @@ class Paired:
             raise ValueError(f"{self.name}: counts need a score, and nothing else has one")
         if not (self.span > 0 and (self.margin is None or self.margin >= 0)):
             raise ValueError(f"{self.name}: the span must be above 0, and the margin at least 0")
-        widths = {len(row) for rows in self.rows() for row in rows}
-        if len(widths) > 1 or not all(isfinite(value) for rows in self.rows() for row in rows for value in row):
+        object.__setattr__(self, "rows", tuple(self._rows()))
+        widths = {len(row) for rows in self.rows for row in rows}
+        if len(widths) > 1 or not all(isfinite(value) for rows in self.rows for row in rows for value in row):
             raise ValueError(f"{self.name}: each value must be finite, and each case have as many as the others")
 
     @property
@@ -66,8 +69,7 @@ class Paired:
         """What makes the metric from totals of the rows: the mean, where nothing else is given."""
         return self.score or ratio
 
-    def rows(self) -> Iterator[tuple[Row, Row]]:
-        """Both rows of each case where both are defined: its counts, or its value and 1."""
+    def _rows(self) -> Iterator[tuple[Row, Row]]:
         for before, now in zip(self.baseline, self.candidate, strict=True):
             if before is not None and now is not None:
                 yield self._row(before), self._row(now)

@@ -18,7 +18,7 @@ from eval.statistics.interval import TAIL
 from eval.statistics.paired import Paired
 from eval.statistics.power import cases_for
 
-__all__ = ["Comparison", "Paired", "Verdict", "compare", "compare_all", "overall"]
+__all__ = ["Comparison", "Paired", "Verdict", "compare", "compare_all", "overall", "verdict_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def _compared(paired: Paired, found: Estimate | None, adjusted: float, tests: in
     if found is None:
         note = _note(["no case where both are defined"], of, of)
         return Comparison(paired.name, 0, of, margin, Verdict.INCONCLUSIVE, note, None, FEWEST, "none")
-    verdict = _verdict(found, margin, adjusted)
+    verdict = verdict_of(found, margin, adjusted)
     return Comparison(
         paired.name,
         found.cases,
@@ -112,7 +112,8 @@ def _compared(paired: Paired, found: Estimate | None, adjusted: float, tests: in
     )
 
 
-def _verdict(found: Estimate, margin: float, adjusted: float) -> Verdict:
+def verdict_of(found: Estimate, margin: float, adjusted: float) -> Verdict:
+    """The rule itself. `adjusted` is the corrected p-value, or that of a metric by itself."""
     if found.cases < FEWEST:
         return Verdict.INCONCLUSIVE
     if found.interval.lower > -margin:

@@ -14,14 +14,18 @@ from chains.backends.scripted import ScriptedConfig
 from chains.prompts import load_prompt_set
 from chains.tasks import load_tasks
 from eval.case_files import CaseSet, load_cases
-from eval.run_file import RunHeader, open_run
+from eval.comparison import build_report, score_run
+from eval.datasets import load_dataset
+from eval.report import Report
+from eval.run_file import RunHeader, open_run, read_run
 from eval.running import Accounts, Asking, Plan, Progress, run_plan
 from eval.suites import Suite
 from eval.variants import PlannedVariant, Wish, plan_variants, variant_set
 from tests.conftest import ROOT
 
-__all__ = ["MARK", "Bench", "cases_of", "planted_prompts", "script_of", "suite_of", "write_cases"]
+__all__ = ["GOLDEN", "MARK", "Bench", "cases_of", "golden", "planted_prompts", "script_of", "suite_of", "write_cases"]
 
+GOLDEN = ROOT / "eval" / "datasets"
 MARK = "[v2] "
 """Stands before the text in the planted version of a prompt, so that a script tells its requests apart."""
 
@@ -65,14 +69,18 @@ def write_cases(folder: Path, cases: Sequence[Mapping[str, Any]], task: str = "s
     return folder
 
 
+def golden(task: str) -> list[dict[str, Any]]:
+    """The project's own cases of a task."""
+    return [case.model_dump() for case in load_dataset(GOLDEN / task)]
+
+
 def script_of(
     cases: Sequence[Mapping[str, Any]], planted: Callable[[str, int], str] = lambda reference, number: reference
 ) -> list[dict[str, Any]]:
     """The references as answers; to the planted version what `planted` makes of the reference and the case's number."""
     script = []
     for number, case in enumerate(cases):
-        reference = case["expected"]["references"][0]
-        text = case["input"]["text"]
+        reference, text = case["expected"]["references"][0], case["input"]["text"]
         script += [{"when": MARK + text, "answer": planted(reference, number)}, {"when": text, "answer": reference}]
     return script
 
@@ -95,7 +103,7 @@ class Bench:
         versions: Sequence[str] = ("1.3.0", "1.4.0"),
         parameters: Sequence[Mapping[str, Any]] = ({},),
         prices: Mapping[str, Any] | None = None,
-        patience_s: Sequence[float] = (0, 0),
+        waits_s: Sequence[float] = (0, 0),
         **backend: Any,
     ) -> None:
         config = ScriptedConfig.model_validate({"answers": list(script), **backend})
@@ -108,7 +116,7 @@ class Bench:
         self.planned: list[PlannedVariant] = plan_variants(
             self.prompts, self.suite.task, wishes, {"script": config.identity()}
         )
-        self.patience_s = patience_s
+        self.waits_s = waits_s
         self.runner: Any = None
 
     def header(self, **others: Any) -> RunHeader:
@@ -136,7 +144,7 @@ class Bench:
             accounts = Accounts()
             prompts = variant_set(self.prompts, self.planned)
             self.runner = build_trial_runner(self.settings, prompts, ["script"], accounts)
-            asking = Asking(self.runner, accounts, self._price, self.patience_s)
+            asking = Asking(self.runner, accounts, self._price, waits_s=self.waits_s)
             try:
                 return await run_plan(plan, asking, file, tell)
             finally:
@@ -145,8 +153,17 @@ class Bench:
         with open_run(path, self.header(), resume=resume) as file:
             return asyncio.run(run())
 
+    def report(self, path: Path) -> Report:
+        """Run, and compare every further variant with the first."""
+        self.run(path)
+        found = read_run(path)
+        scored = score_run(self.suite, found.header, self.cases.cases, list(found.outcomes.values()))
+        first, *others = [each.variant.name for each in self.planned]
+        return build_report(scored, [(first, other) for other in others], others)
+
     def _price(self, backend: str, usage: Any) -> int | None:
+        if not self.settings.prices:
+            return None
         from app.usage.prices import PriceList
 
-        prices = PriceList(self.settings.prices)
-        return prices.nano_usd(backend, usage) if backend in prices else None
+        return PriceList(self.settings.prices).nano_usd(backend, usage)

@@ -13,6 +13,8 @@ from chains.schema_gate import gate
 from chains.tasks import load_tasks
 from chains.text import count_words
 from eval.datasets import Case, load_dataset
+from eval.metrics.metric import Scored
+from eval.metrics.table import metrics_of
 from eval.scorers.instructions import facts_stated, obeys_schema
 from eval.scorers.language import language_of
 from eval.scorers.tokens import folded
@@ -22,6 +24,12 @@ DATASETS = ROOT / "eval" / "datasets"
 TASKS = ("classify", "extract", "generate", "rewrite", "summarize")
 LANGUAGES = {"en", "de", "zh", "ar", "ja"}
 FEWEST = 40
+FAULTLESS = {
+    *("valid_output", "facts_stated", "forbidden_absent", "numbers_kept", "names_kept", "number_precision"),
+    *("name_precision", "negation_kept", "length_compliance", "language_kept", "form"),
+}
+"""Metrics that are at their best for a faultless answer, whatever its words."""
+
 HARD = re.compile(r"^- `([^`]+)`: ", re.MULTILINE)
 
 
@@ -80,13 +88,33 @@ def test_a_case_is_valid_input_in_the_language_that_it_names(case: Case) -> None
 def test_references_state_the_facts_and_obey_the_case(case: Case) -> None:
     expected = case.expected
     source = "\n".join([case.input.text, *strings(case.input.params)])
+    forbidden = expected.get("forbidden", ())
+    # A part of a word of the source isn't found in the answer either.
+    words = [wrong for wrong in forbidden if any(map(str.isalnum, wrong)) and folded(wrong) in folded(source)]
+    assert [wrong for wrong in words if not facts_stated(source, [wrong])] == []
     if "language" not in expected:
         assert [fact for fact in expected.get("facts", ()) if facts_stated(source, [fact]) != 1] == []
     for reference in expected["references"]:
         assert [fact for fact in expected.get("facts", ()) if facts_stated(reference, [fact]) != 1] == []
-        assert [wrong for wrong in expected.get("forbidden", ()) if folded(wrong) in folded(reference)] == []
+        assert [wrong for wrong in forbidden if folded(wrong) in folded(reference)] == []
         assert told_language(reference) in {expected.get("language", case.language), None}
         assert reference == reference.strip()
+
+
+@pytest.mark.parametrize("case", every_case("summarize", "rewrite"))
+def test_metrics_find_nothing_wrong_with_a_reference(case: Case) -> None:
+    """Else a perfect answer would lose points for what the case or the metric gets wrong."""
+    field = {"summarize": "summary", "rewrite": "text"}[case.task]
+    shape = {
+        "shortened": False,
+        "unsupported": [],
+        "coverage": {"chunks": 1, "chunks_used": 0, "spans": []},
+        "lost": [],
+    }
+    for reference in case.expected["references"]:
+        scored = Scored(case, {**shape, field: reference})
+        values = {name: metrics_of(case.task)[name].score(scored) for name in FAULTLESS & metrics_of(case.task).keys()}
+        assert {name: value for name, value in values.items() if value not in {1, None}} == {}
 
 
 @pytest.mark.parametrize("case", every_case("summarize"))

@@ -15,7 +15,7 @@ import pytest
 from chains.errors import BackendUnavailable, ConfigurationError, UnknownPrompt
 from eval.outcomes import Outcome
 from eval.run_file import StoredRun, read_run
-from eval.running import Progress
+from eval.running import Progress, waits
 from tests.eval.planted import MARK, Bench, cases_of, planted_prompts, script_of, suite_of, write_cases
 
 CASES = cases_of(40)
@@ -146,7 +146,7 @@ def test_without_a_price_nothing_has_a_cost(prompts: Path, data: Path, tmp_path:
 
 def test_a_backend_that_is_away_for_a_while_costs_no_case(prompts: Path, data: Path, tmp_path: Path) -> None:
     script = [{"when": "bridge 005", "fail": "unavailable", "times": 2}, *script_of(CASES)]
-    bench = Bench(prompts, data, script, retries=0, concurrency=1, patience_s=(0, 0))
+    bench = Bench(prompts, data, script, retries=0, concurrency=1, waits_s=(0, 0))
     assert bench.run(tmp_path / "run.jsonl").failed == 0
 
 
@@ -244,3 +244,8 @@ def test_a_run_killed_while_it_is_put_in_order_ends_as_the_same_file(prompts: Pa
     (tmp_path / ".run.jsonl.abc").write_bytes(whole[:1000])
     bench.run(tmp_path / "run.jsonl", resume=True)
     assert (tmp_path / "run.jsonl").read_bytes() == whole
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [(0, ()), (0.5, (0.5,)), (3, (1, 2)), (10, (1, 2, 4, 3))])
+def test_the_waits_for_a_backend_grow(seconds: float, expected: tuple[float, ...]) -> None:
+    assert waits(seconds) == expected

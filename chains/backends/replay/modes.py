@@ -11,7 +11,7 @@ from pydantic import Field, JsonValue, SerializeAsAny
 from chains.backends.configuration import BackendConfig, ModelIdentity
 from chains.backends.replay.cassette import header_of
 from chains.backends.replay.configuration import ReplayConfig
-from chains.backends.replay.request_key import Subject
+from chains.backends.replay.shapes import Subject
 from chains.errors import ConfigurationError
 
 if TYPE_CHECKING:

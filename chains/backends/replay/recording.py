@@ -29,7 +29,7 @@ from chains.backends.replay.answers import (
     scores_of,
 )
 from chains.backends.replay.recorder import Recorder
-from chains.backends.replay.request_key import RequestKeys, Subject
+from chains.backends.replay.request_key import RequestKeys
 from chains.backends.replay.shapes import (
     Chat,
     Count,
@@ -41,6 +41,7 @@ from chains.backends.replay.shapes import (
     Request,
     Scores,
     ScoresResponse,
+    Subject,
 )
 from chains.backends.streamed import CallOptions, StreamedChatModel
 from chains.errors import BackendProtocolError, ContextExceeded

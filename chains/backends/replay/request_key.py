@@ -12,31 +12,20 @@ chains that keep what they know ask for it in another order every time.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.messages import BaseMessage
 
+from chains.backends.replay.shapes import Subject
 from chains.backends.streamed import CallOptions, role_of
 
-__all__ = ["RequestKeys", "Subject"]
+__all__ = ["RequestKeys"]
 
 _FRACTIONS = ("temperature", "top_p", "frequency_penalty")
 # Decoding by a schema writes its properties in their order, and the values of an enum as they stand.
 _IN_ORDER = ("properties", "patternProperties")
 _AS_THEY_STAND = ("enum", "const", "default", "examples")
 _NAMED_SCHEMAS = ("$defs", "definitions", "dependentSchemas")
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Whose answers they are. `digest` is that of the model's identity, `settings` what else of the backend's
-    configuration changes an answer (`BackendConfig.answers_depend_on`)."""
-
-    kind: str
-    model: str
-    digest: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 class RequestKeys:

@@ -9,11 +9,11 @@ Prompts aren't kept, only their hash: `request` is for whoever reviews the file,
 """
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
-
-from chains.backends.replay.request_key import Subject
 
 __all__ = [
     "RECORDINGS",
@@ -27,6 +27,7 @@ __all__ = [
     "Request",
     "ScoreGroup",
     "Scores",
+    "Subject",
     "line_of",
     "place_of",
     "says_the_same",
@@ -37,6 +38,17 @@ _ABOUT = 80
 
 Key = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Tokens = Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose answers they are. `digest` is that of the model's identity, `settings` what else of the backend's
+    configuration changes an answer (`BackendConfig.answers_depend_on`)."""
+
+    kind: str
+    model: str
+    digest: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 class _Closed(BaseModel):

@@ -11,7 +11,7 @@ from eval.metrics.table import metrics_of
 __all__ = ["entities", "labels", "made", "perfect", "scored", "summary", "text", "value", "values"]
 
 
-def made(task: str, source: str, expected: Mapping[str, Any], language: str | None = None, **params: Any) -> Case:
+def made(task: str, source: str, expected: Mapping[str, Any], language: str | None = None, /, **params: Any) -> Case:
     return Case(
         id="case",
         task=task,

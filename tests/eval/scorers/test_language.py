@@ -70,6 +70,12 @@ def test_language_kept(source: str, output: str, kept: bool | None) -> None:
         pytest.param("大雪关闭机场", "en", True, id="Chinese for English"),
         pytest.param("أغلق الثلج المطار", "de", True, id="Arabic for German"),
         pytest.param("أغلق الثلج المطار", "ar", False, id="Arabic"),
+        pytest.param("机场因大雪关闭", "ja", True, id="short Chinese for Japanese, by its simplified signs"),
+        pytest.param("スマホ発売、机と本棚も", "ja", False, id="signs that Japanese has too"),
+        pytest.param(
+            "云帆发布NoteDesk，支持Linux和Markdown导出，修复iPad登录问题", "en", True, id="Chinese full of Latin names"
+        ),
+        pytest.param("The sign said 欢迎来到我们的城市参观", "en", False, id="English that quotes Chinese"),
         pytest.param("iPhone 15 Pro Max 今日发布", "zh", False, id="Chinese with an English name"),
         pytest.param("سعر تطبيق Rafiq 2 Premium هو 19 ريالًا.", "ar", False, id="Arabic with a Latin name"),
         pytest.param("اقرأ https://shop.example/very/long/address/of/a/page الآن", "ar", False, id="an address"),

@@ -3,7 +3,7 @@
 SHELL := /bin/bash -o pipefail
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help serve demo secrets test unit soak conformance check openapi contract examples bench quality lock clean
+.PHONY: help serve demo secrets test unit soak conformance check eval eval-live openapi contract examples bench quality lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 TOOLS := $(VENV)/.tools
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 serve: $(READY) ## Start the service on the embedded model, port 8080 (ARGS="--port 9000")
 	@exec $(BIN)/copydesk serve $(ARGS)
@@ -38,6 +38,14 @@ conformance: $(TOOLS) ## Check every kind of backend by one table (OLLAMA_HOST= 
 	@$(BIN)/python -m tests.backends.conformance.cannot
 
 LIVE = $(OLLAMA_HOST)$(OPENAI_BASE_URL)
+
+eval: $(TOOLS) ## Evaluate what production serves on the golden suites, from recordings alone (MODE=live: ask the model)
+	@for suite in eval/suites/*.yaml; do \
+		$(BIN)/copydesk eval run $$suite --mode $(or $(MODE),replay) --out .copydesk/eval $(ARGS) || exit; \
+	done
+
+eval-live: ## The same on the embedded model
+	@$(MAKE) --no-print-directory eval MODE=live
 
 check: $(TOOLS) ## Lint, types, layers, and the tests that start nothing
 	$(BIN)/ruff check .

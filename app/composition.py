@@ -70,9 +70,10 @@ def build_runner(
     )
 
 
-def build_trial_runner(settings: Settings, prompts: PromptSet, route: Sequence[str]) -> Runner:
+def build_trial_runner(settings: Settings, prompts: PromptSet, route: Sequence[str], books: Bills = NO_BOOKS) -> Runner:
     """A runner for trying single versions: of any set that can be loaded, drafts included, each named by its version;
-    labels count for nothing. Every task goes to the backends of `route`; only these are created."""
+    labels count for nothing. Every task goes to the backends of `route`; only these are created. `books` hear what
+    each request came to."""
     versions = {name: prompts.versions(name) for name in prompts.names}
     return Runner(
         tasks=load_tasks(),
@@ -80,6 +81,7 @@ def build_trial_runner(settings: Settings, prompts: PromptSet, route: Sequence[s
         backends=build_lanes(settings, route),
         routes={DEFAULT_ROUTE: route},
         allow_drafts=True,
+        books=books,
     )
 
 

@@ -1,6 +1,7 @@
 """What Starlette and FastAPI raise themselves, said better."""
 
 import asyncio
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -12,6 +13,7 @@ from app.problems import ProblemError, problem_of_exception
 __all__ = ["framework_problem"]
 
 _LONGEST_SHOWN = 200
+_TASK = re.compile(r"/v1/([^/]*)(?:/stream|/batch)?", re.DOTALL)
 
 
 async def framework_problem(request: Request, error: HTTPException, tasks: Iterable[str]) -> ProblemError:
@@ -19,9 +21,10 @@ async def framework_problem(request: Request, error: HTTPException, tasks: Itera
     path, method = request.scope["path"], request.method
     if error.status_code == 400:
         return _unreadable(error.__cause__)
-    if error.status_code == 404 and method == "POST" and path.startswith("/v1/") and path.count("/") == 2:
-        known = ", ".join(tasks)
-        return ProblemError("task_unknown", f"There is no task {_shown(path[4:])!r}. The tasks are: {known}.")
+    named = _TASK.fullmatch(path) if error.status_code == 404 and method == "POST" else None
+    if named and named[1] not in (known := list(tasks)):
+        told = ", ".join(known)
+        return ProblemError("task_unknown", f"There is no task {_shown(named[1])!r}. The tasks are: {told}.")
     if error.status_code == 404:
         return ProblemError("not_found", f"There is no {_shown(path)}. {await _hint(request, path)}")
     if error.status_code == 405:

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -201,7 +202,8 @@ def _validation_problem(error: RequestValidationError) -> ProblemError:
 
 def _plain(item: Mapping[str, Any]) -> str:
     words = _PLAIN_WORDS.get(item["type"])
-    return words.format(**item.get("ctx", {})) if words else str(item["msg"])
+    told = words.format(**item.get("ctx", {})) if words else str(item["msg"])
+    return re.sub(r"\b1 (character|item)s\b", r"1 \1", told)
 
 
 def _field(item: Mapping[str, Any]) -> errors.FieldError:

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from starlette.exceptions import HTTPException
@@ -26,6 +26,7 @@ from app.keys import Security
 from app.metrics import Metrics, metrics_router
 from app.openapi import describe
 from app.operations import operations_router
+from app.parameters import refuse_unknown_parameters
 from app.problems import DATABASE_AWAY, note_failure, problem_of_exception, problem_response
 from app.prompts import prompt_router
 from app.reload import PromptReloader
@@ -93,6 +94,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
+        dependencies=[Depends(refuse_unknown_parameters)],
         telemetry=NO_FASTAPI_TELEMETRY,
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
     )

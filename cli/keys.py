@@ -169,10 +169,27 @@ def _check(name: str, scopes: frozenset[str]) -> None:
     from app.keys.scopes import scope_problems
 
     problems = scope_problems(sorted(scopes))
+    problems += _unknown_tasks(scopes)
     if not 0 < len(name.strip()) <= 200:
         problems.append("--name: give it 1 to 200 characters")
     if problems:
         raise InvalidInput("\n".join(problems))
+
+
+def _unknown_tasks(scopes: frozenset[str]) -> list[str]:
+    """The tasks are a closed list, and a key for a misspelt one would be refused everywhere. Backends and labels differ
+    from one configuration to the other."""
+    named = sorted(scope.removeprefix("tasks:") for scope in scopes if scope.startswith("tasks:") and scope != "tasks:")
+    if not named:
+        return []
+    from chains.tasks import load_tasks
+
+    known = list(load_tasks())
+    return [
+        f"there is no task {name!r} for the scope tasks:{name}; the tasks are {', '.join(known)}"
+        for name in named
+        if name not in known
+    ]
 
 
 def _milliseconds(option: str, duration: str) -> int:

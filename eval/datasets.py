@@ -1,6 +1,7 @@
-"""Datasets: cases with an input and what is expected, one JSON object a line."""
+"""Datasets: cases with an input and what is expected, one JSON object a line: eval/datasets/README.md."""
 
 import hashlib
+import io
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from chains.errors import ConfigurationError
 from chains.task import Task, TaskInput
+from eval.expectations import EXPECTED, Expected, ExpectedEntities, Language
 
 __all__ = ["Case", "CaseInput", "dataset_digest", "load_dataset"]
 
@@ -22,7 +24,8 @@ class CaseInput(BaseModel):
 
 
 class Case(BaseModel):
-    """One case. `expected` is for the task's scorers; `hard` names what makes the case hard, if something does."""
+    """One case. `expected` is for the task's scorers; `hard` names what makes the case hard, if something does;
+    `language` is that of the input's text."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,6 +34,7 @@ class Case(BaseModel):
     input: CaseInput
     expected: dict[str, Any]
     hard: str | None = None
+    language: Language | None = None
 
     def request(self, task: Task[Any, Any]) -> TaskInput:
         """The case's input as the task takes it. Raises pydantic's ValidationError where it doesn't fit."""
@@ -39,20 +43,52 @@ class Case(BaseModel):
 
 
 def load_dataset(folder: Path) -> list[Case]:
-    """All cases of a folder's `*.jsonl` files, in order. Raises ConfigurationError with file and line."""
+    """All cases of a folder's `*.jsonl` files, in order. Raises ConfigurationError with file and line, also where
+    `expected` holds what the task's cases don't have (eval/expectations.py)."""
     cases: dict[str, Case] = {}
     for path in sorted(folder.glob("*.jsonl")):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            try:
-                case = Case.model_validate_json(line)
-            except ValidationError as error:
-                first = error.errors()[0]
-                place = ".".join(map(str, first["loc"]))
-                raise ConfigurationError(f"{path}:{number}: {place}: {first['msg']}") from error
+        for number, line in enumerate(_lines(path), 1):
+            case = _read(line, f"{path}:{number}")
             if case.id in cases:
                 raise ConfigurationError(f"{path}:{number}: the id {case.id!r} stands twice")
             cases[case.id] = case
     return list(cases.values())
+
+
+def _lines(path: Path) -> list[str]:
+    """A line ends at a line feed only: within a JSON text U+2028 and its like may stand as they are."""
+    return [line.removesuffix("\n") for line in io.StringIO(path.read_text(encoding="utf-8"), newline="\n")]
+
+
+def _read(line: str, place: str) -> Case:
+    try:
+        case = Case.model_validate_json(line)
+    except ValidationError as error:
+        raise _wrong(place, error) from error
+    if expects := EXPECTED.get(case.task):
+        try:
+            expected = expects.model_validate(case.expected)
+        except ValidationError as error:
+            raise _wrong(place, error, "expected") from error
+        _check_offsets(case.input.text, expected, place)
+    return case
+
+
+def _wrong(place: str, error: ValidationError, *within: str) -> ConfigurationError:
+    first = error.errors()[0]
+    where = ".".join(map(str, (*within, *first["loc"])))
+    return ConfigurationError(f"{place}: {where}: {first['msg']}")
+
+
+def _check_offsets(text: str, expected: Expected, place: str) -> None:
+    """Raises ConfigurationError where an expected entity doesn't stand at its offsets."""
+    for number, entity in enumerate(expected.entities if isinstance(expected, ExpectedEntities) else ()):
+        if text[entity.start : entity.end] != entity.text:
+            there = f"there stands {text[entity.start : entity.end]!r} and not {entity.text!r}"
+            raise ConfigurationError(
+                f"{place}: expected.entities.{number}: at {entity.start} to {entity.end} {there}; offsets count code "
+                "points, the end is exclusive"
+            )
 
 
 def dataset_digest(folder: Path) -> str:

@@ -9,7 +9,7 @@ from app.caller import Caller, caller_of
 from app.problems import REFUSALS, ProblemError
 from app.usage.books import UsageBooks
 from app.usage.contract import UsageGroup, UsageReport
-from app.usage.report import MOST_DAYS, query_of, read_rows, report_of
+from app.usage.report import MOST_DAYS, check_known, query_of, read_rows, report_of
 
 __all__ = ["usage_router"]
 
@@ -40,6 +40,8 @@ def usage_router(books: UsageBooks) -> APIRouter:
         query = query_of(first, last, group_by or (), _whose(caller_of(request), key))
         await books.flush()  # so that callers find what they have just done
         rows = await books.database.run(lambda connection: read_rows(connection, query))
+        if key is not None and not rows and key != caller_of(request).key_id:
+            await books.database.run(lambda connection: check_known(connection, key))
         return report_of(query, rows, books.footprint)
 
     return router

@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.keys.table import api_keys
 from app.problems import ParameterError
 from app.usage.contract import Estimates, UsageGroup, UsageReport, UsageRow, UsageSums
 from app.usage.footprint import HIGH_FACTOR, LOW_FACTOR, Footprint
@@ -14,7 +15,16 @@ from app.usage.sums import storable
 from app.usage.table import AMOUNTS, usage_daily
 from chains.errors import FieldError, InvalidInput
 
-__all__ = ["DEFAULT_GROUPS", "MOST_DAYS", "MOST_ROWS", "UsageQuery", "query_of", "read_rows", "report_of"]
+__all__ = [
+    "DEFAULT_GROUPS",
+    "MOST_DAYS",
+    "MOST_ROWS",
+    "UsageQuery",
+    "check_known",
+    "query_of",
+    "read_rows",
+    "report_of",
+]
 
 MOST_DAYS = 366
 MOST_ROWS = 10_000
@@ -90,6 +100,17 @@ def read_rows(connection: sa.Connection, query: UsageQuery) -> list[UsageRow]:
             [ParameterError("", "too_many_rows", f"This makes more than {MOST_ROWS} rows", "group_by")],
         )
     return [UsageRow(**{group.value: row[group.value] for group in query.groups}, **_told(dict(row))) for row in found]
+
+
+def check_known(connection: sa.Connection, key: str) -> None:
+    """Raises InvalidInput where neither a key nor any day's usage has the id: sums of a misspelt one would all be 0."""
+    wanted = storable(key)
+    places = (api_keys.c.id, usage_daily.c.key_id)
+    if not any(connection.execute(sa.select(place).where(place == wanted).limit(1)).first() for place in places):
+        told = (
+            "No key in the database has this id, and nothing was ever used under it; `copydesk keys list` shows the ids"
+        )
+        raise InvalidInput(f"{told}.", [ParameterError("", "key_unknown", told, "key")])
 
 
 def report_of(query: UsageQuery, rows: list[UsageRow], footprint: Footprint) -> UsageReport:

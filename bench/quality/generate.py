@@ -22,7 +22,8 @@ def measure(options: Options) -> list[Row]:
 
 async def _golden(bench: Bench, options: Options) -> list[Row]:
     folder = Path(eval.datasets.__file__).with_suffix("") / "generate"
-    cases = [PublicCase.model_validate(case.model_dump()) for case in load_dataset(folder)][: options.cases]
+    texts = [case for case in load_dataset(folder) if "output_schema" not in case.input.params]
+    cases = [PublicCase.model_validate(case.model_dump()) for case in texts][: options.cases]
 
     async def plainly(case: PublicCase) -> Asked[str]:
         return await bench.plainly(case, plain_prompt(case), 256)

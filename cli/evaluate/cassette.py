@@ -26,7 +26,7 @@ def verify(path: Recordings, as_json: AsJson = False) -> None:
 
     It ends with 1 where something is wrong.
 
-    Example: copydesk eval cassette verify eval/cassettes/embedded
+    Example: copydesk eval cassette verify eval/recordings
     """
     from chains.backends.replay.upkeep import verify as verified
 
@@ -51,7 +51,7 @@ def prune(
 
     Name a complete run of every suite: what none of them used goes.
 
-    Example: copydesk eval cassette prune eval/cassettes/embedded runs/summarize.jsonl runs/classify.jsonl
+    Example: copydesk eval cassette prune eval/recordings runs/summarize.jsonl runs/classify.jsonl
     """
     from chains.backends.replay.upkeep import prune as pruned
     from chains.backends.replay.upkeep import used_keys
@@ -78,7 +78,7 @@ def redact(
     pattern matches is replaced by [redacted], in answers too: replays go on and give the rewritten answers, which are
     no longer quite the model's.
 
-    Example: copydesk eval cassette redact eval/cassettes/embedded --pattern '[\\w.]+@[\\w.]+'
+    Example: copydesk eval cassette redact eval/recordings --pattern '[\\w.]+@[\\w.]+'
     """
     from chains.backends.replay.upkeep import redact as redacted
 

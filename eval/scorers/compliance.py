@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from chains.text import count_words
-from eval.scorers.preservation import FIGURES, NAMES, held, length_ratio
+from eval.scorers.preservation import FIGURES, NAMES, held_each, length_ratio
 
 __all__ = ["Compliance", "compliance"]
 
@@ -22,9 +22,10 @@ class Compliance:
 
 def compliance(source: str, summary: str, max_words: int | None) -> Compliance:
     """Words are counted as in UAX #29. An empty summary is within any length, and states nothing."""
+    figures, names = held_each(summary, source, FIGURES, NAMES)
     return Compliance(
         within_length=None if max_words is None else count_words(summary) <= max_words,
-        figure_precision=held(summary, source, FIGURES).share,
-        name_precision=held(summary, source, NAMES).share,
+        figure_precision=figures.share,
+        name_precision=names.share,
         compression=length_ratio(source, summary),
     )

@@ -1,16 +1,39 @@
 """Whether a text kept the language of its source: told by script, and in Latin script by frequent function words."""
 
 from collections import Counter
+from collections.abc import Mapping
 
 import regex
 
 from eval.scorers.tokens import words
 
-__all__ = ["language_kept", "language_of"]
+__all__ = ["is_certainly_not", "language_code", "language_kept", "language_of"]
 
 _SCRIPTS = "Latin Cyrillic Greek Arabic Hebrew Devanagari Thai Hangul Hiragana Katakana Han"
 _LETTERS = {script: regex.compile(rf"\p{{{script}}}") for script in _SCRIPTS.split()}
 _KANA_SHARE = 0.05
+_LEAST_SHARE, _HALF = 0.2, 0.5
+_HAN_ONLY = 20
+_IDEOGRAPH = 3
+# Frequent signs of simplified Chinese that Japanese writes otherwise.
+_SIMPLIFIED = regex.compile(
+    "[们这吗您请为时说给对从过还发开关门间问题车东动员业务产经现实际应么让话语认识读钱银买卖见观电网络听进远运边达连选讯订单费价馆节约级红组"
+    "织维线统继续结风岛议论讨军农师张长书样标营农变报护领导师预顾证试详该误请谁调谈谢购贵资质赏输转较载辆迟邮钟铁错锁键队阳阴阶陆难页项顺须领频颜额飞饭"
+    "马驾验鱼鸟]"
+)
+_NO_PROSE = regex.compile(r"(?:https?://|www\.)\S+|\S+@\S+|\{[^{}\n]*\}|`[^`\n]*`|</?\w+>")
+_SCRIPTS_OF = {
+    "ar": "Arabic", "fa": "Arabic", "ur": "Arabic", "ru": "Cyrillic", "uk": "Cyrillic", "bg": "Cyrillic",
+    "el": "Greek", "he": "Hebrew", "hi": "Devanagari", "mr": "Devanagari", "ne": "Devanagari", "th": "Thai",
+    "ko": "Hangul", "zh": "Han", "ja": "Kana",
+}  # fmt: skip
+_NAMES = {
+    "english": "en", "englisch": "en", "german": "de", "deutsch": "de", "french": "fr", "français": "fr",
+    "spanish": "es", "español": "es", "italian": "it", "italiano": "it", "portuguese": "pt", "português": "pt",
+    "dutch": "nl", "nederlands": "nl", "chinese": "zh", "中文": "zh", "simplified chinese": "zh",
+    "japanese": "ja", "日本語": "ja", "arabic": "ar", "العربية": "ar", "russian": "ru", "русский": "ru", "korean": "ko",
+    "greek": "el", "hebrew": "he", "hindi": "hi", "thai": "th", "ukrainian": "uk",
+}  # fmt: skip
 
 # The words that are frequent in one of these languages, also where others have them.
 _FUNCTION_WORDS = {
@@ -72,3 +95,45 @@ def language_kept(source: str, output: str) -> bool | None:
     languages, and others that share a script, aren't told apart."""
     before, after = language_of(source), language_of(output)
     return None if before is None or after is None else before == after
+
+
+def language_code(name: str) -> str | None:
+    """The ISO 639 code of a language that a caller names: `German`, `de`, `de-CH`, `Deutsch`; None where it isn't one
+    of those known here."""
+    folded = name.strip().casefold()
+    code = folded.replace("_", "-").partition("-")[0]
+    return _NAMES.get(folded) or (code if code in _SCRIPTS_OF or code in _WORDS else None)
+
+
+def is_certainly_not(text: str, language: str) -> bool:
+    """Whether a text is for certain in another language than this one (ISO 639). An empty text is.
+
+    By script, where a fifth of the letters would do (an ideograph counts three): names and terms of another script may
+    stand in any text. In Latin script by function words, so short Latin texts without any are never certain. A text
+    without a kana may be Japanese if it has fewer than 20 ideographs and no sign of simplified Chinese; languages that
+    share another script aren't told apart.
+    Addresses, code and placeholders don't count. Of a language that isn't known here nothing is certain.
+    """
+    prose = _NO_PROSE.sub(" ", text)
+    letters = {script: len(pattern.findall(prose)) for script, pattern in _LETTERS.items()}
+    if not any(letters.values()):
+        return not text.strip()
+    if language in _WORDS:
+        told = language_of(prose)
+        return told != language if told is not None else not _is_in_script("Latin", letters, _HALF)
+    script = _SCRIPTS_OF.get(language)
+    if script == "Kana" and _SIMPLIFIED.search(prose) and not letters["Hiragana"]:
+        return True
+    return script is not None and not _is_in_script(script, letters)
+
+
+def _is_in_script(script: str, letters: Mapping[str, int], least: float = _LEAST_SHARE) -> bool:
+    kana = letters["Hiragana"] + letters["Katakana"]
+    weights = {name: count * _IDEOGRAPH if name == "Han" else count for name, count in letters.items()}
+    total = sum(weights.values())
+    if script == "Han":
+        return weights["Han"] >= least * total and kana < _KANA_SHARE * (kana + letters["Han"])
+    if script == "Kana":
+        enough = weights["Han"] + kana >= least * total
+        return enough and (kana >= _KANA_SHARE * (kana + letters["Han"]) or letters["Han"] < _HAN_ONLY)
+    return weights[script] >= least * total

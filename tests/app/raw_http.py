@@ -23,7 +23,7 @@ class Answer:
 
 
 @contextmanager
-def connected(service: Service, timeout: float = 20) -> Iterator[socket.socket]:
+def connected(service: Service, timeout: float = 60) -> Iterator[socket.socket]:
     host, port = service.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout) as connection:
         yield connection

@@ -120,6 +120,12 @@ APPLICATION_CASES = {
     "nearly a path": Case(head(b"GET /v1/task HTTP/1.1"), 404, "not_found", "Did you mean /v1/tasks?"),
     "a task without a stream": Case(post(b"/v1/extract/stream", b"{}"), 404, "not_found"),
     "no such task": Case(post(b"/v1/summarise", b"{}"), 404, "task_unknown", "summarize"),
+    "a batch of no task": Case(post(b"/v1/summarise/batch", b"{}"), 404, "task_unknown", "summarize"),
+    "a stream of no task": Case(post(b"/v1/summarise/stream", b"{}"), 404, "task_unknown", "summarize"),
+    "a parameter that isn't there": Case(
+        head(b"GET /v1/jobs?limt=5 HTTP/1.1"), 422, "invalid_request", "limt is no parameter"
+    ),
+    "a parameter of a task": Case(post(b"/v1/summarize?text=x", b"{}"), 422, "invalid_request", "text is no parameter"),
     "a path of null bytes": Case(head(b"GET /%00%00 HTTP/1.1"), 404, "not_found"),
     "what no task has": Case(post(b"/v1/extract/streams", b"{}"), 404, "not_found"),
     "a path that isn't UTF-8": Case(head(b"GET /%ff%fe HTTP/1.1"), 404, "not_found"),

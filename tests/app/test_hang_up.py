@@ -1,4 +1,7 @@
-"""A caller that hangs up: the model server hears of it, whole or streamed, working or waiting."""
+"""A caller that hangs up: the model server hears of it, whole or streamed, working or waiting.
+
+How soon is measured in bench/; here it must be heard of at all, on a busy machine too.
+"""
 
 import socket
 import time
@@ -16,8 +19,6 @@ pytestmark = pytest.mark.e2e
 
 TOKENS = [f"{number} " for number in range(1000)]
 STREAM, WHOLE = "/v1/summarize/stream", "/v1/summarize"
-"""The figure that is promised is measured in bench/; here a hang-up must be heard of at all, on a busy machine too."""
-SOON_S = 2
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def service(upstream: OllamaServer, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(autouse=True)
 def _idle(upstream: OllamaServer) -> None:
     """What an earlier test left behind has come to its end, so that each counts only its own."""
-    assert wait_until(lambda: upstream.counts.active == upstream.counts.waiting == 0, SOON_S)
+    assert wait_until(lambda: upstream.counts.active == upstream.counts.waiting == 0)
 
 
 def hang_up_while(service: Service, path: str, condition: Callable[[], bool]) -> None:
@@ -51,12 +52,19 @@ def hang_up_while(service: Service, path: str, condition: Callable[[], bool]) ->
         assert wait_until(condition)
 
 
+def queued(service: Service) -> int:
+    """How many requests wait for the only backend."""
+    with service.client() as client:
+        length: int = client.get("/v1/backends").json()["backends"][0]["queue_length"]
+        return length
+
+
 @pytest.mark.parametrize("path", [WHOLE, STREAM])
 def test_the_generation_stops(service: Service, upstream: OllamaServer, path: str) -> None:
     cancelled, tokens = upstream.counts.cancelled, upstream.counts.tokens
     hang_up_while(service, path, lambda: upstream.counts.tokens > tokens + 3)
-    assert wait_until(lambda: upstream.counts.cancelled == cancelled + 1, SOON_S)
-    assert upstream.counts.active == 0
+    assert wait_until(lambda: upstream.counts.cancelled == cancelled + 1)
+    assert wait_until(lambda: upstream.counts.active == 0)
     at_the_end = upstream.counts.tokens
     time.sleep(0.1)
     assert upstream.counts.tokens == at_the_end
@@ -70,11 +78,10 @@ def test_one_that_waits_in_the_queue_never_reaches_the_server(
         held = read(first)  # a generator that is let go closes its response
         next(held)
         asked = upstream.counts.requests["/api/chat"]
-        start = time.monotonic()
-        hang_up_while(service, path, lambda: time.monotonic() - start > 0.2)
-        time.sleep(0.2)
+        hang_up_while(service, path, lambda: queued(service) == 1)
+        assert wait_until(lambda: queued(service) == 0)
         assert upstream.counts.requests["/api/chat"] == asked
-    assert wait_until(lambda: upstream.counts.active == 0, SOON_S)
+    assert wait_until(lambda: upstream.counts.active == 0)
     with service.client() as client:
         assert events(client, STREAM, {"text": "next", "max_words": 3})[-1].name == "done"
 
@@ -87,15 +94,16 @@ def test_of_two_identical_callers_one_may_leave(service: Service, upstream: Olla
         next(stream)
         with client.stream("POST", STREAM, json=body) as leaves:
             next(read(leaves))
+        assert next(stream).name == "delta"
         time.sleep(0.2)
         assert next(stream).name == "delta"
         assert upstream.counts.cancelled == cancelled
-    assert wait_until(lambda: upstream.counts.cancelled == cancelled + 1, SOON_S)
+    assert wait_until(lambda: upstream.counts.cancelled == cancelled + 1)
 
 
 def test_a_deadline_stops_the_generation(service: Service, upstream: OllamaServer) -> None:
     cancelled = upstream.counts.cancelled
     with service.client() as client:
-        response: httpx.Response = client.post(WHOLE, json={"text": "late", "max_words": 900, "deadline_ms": 300})
+        response: httpx.Response = client.post(WHOLE, json={"text": "late", "max_words": 900, "deadline_ms": 1500})
     assert response.json()["code"] == "deadline_exceeded"
-    assert wait_until(lambda: upstream.counts.cancelled == cancelled + 1, SOON_S)
+    assert wait_until(lambda: upstream.counts.cancelled == cancelled + 1)

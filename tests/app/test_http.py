@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import Service
+from tests.conftest import Service, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -261,36 +261,32 @@ def test_an_unfit_request_id_is_replaced(scripted: httpx.Client, given: str) -> 
 
 def test_the_deadline_stops_the_work(scripted: httpx.Client) -> None:
     start = time.monotonic()
-    response = scripted.post("/v1/summarize", json={"text": "take your time", "deadline_ms": 200})
+    response = scripted.post("/v1/summarize", json={"text": "at length", "deadline_ms": 200})
     found = problem(response, 504, "deadline_exceeded")
     assert "200 ms" in found["detail"]
-    assert time.monotonic() - start < 1.5
+    assert time.monotonic() - start < 15, "the whole answer takes 20 s"
 
 
-def test_a_caller_that_hangs_up_stops_the_work(scripted_service: Service) -> None:
+def test_a_caller_that_hangs_up_stops_the_work(scripted: httpx.Client, scripted_service: Service) -> None:
     host, port = scripted_service.url.removeprefix("http://").split(":")
-    body = b'{"text": "take your time"}'
+    body = b'{"text": "at length"}'
     head = (
         f"POST /v1/summarize HTTP/1.1\r\nHost: {host}\r\nX-Request-Id: gone-1\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(head.encode() + body)
-        time.sleep(0.3)
-    deadline = time.monotonic() + 1
-    while time.monotonic() < deadline:
-        line = next((line for line in scripted_service.log if "id=gone-1" in line), None)
-        if line:
-            assert " 499 " in line
-            return
-        time.sleep(0.02)
-    pytest.fail("the request ran on after its caller had gone")
+        assert wait_until(lambda: scripted.get("/v1/backends").json()["backends"][0]["slots_in_use"] == 1)
+    gone_at = time.monotonic()
+    assert wait_until(lambda: any("id=gone-1" in line and " 499 " in line for line in scripted_service.log))
+    assert time.monotonic() - gone_at < 15, "the request ran on after its caller had gone"
 
 
 def test_the_log_has_one_line_a_request_and_no_text(scripted: httpx.Client, scripted_service: Service) -> None:
     scripted.post("/v1/summarize", json={"text": "a very secret text"}, headers={"x-request-id": "log-1"})
     scripted.post("/v1/summarize", json={"text": "outage, and a very secret text"}, headers={"x-request-id": "log-2"})
-    time.sleep(0.1)
+    scripted.get("/v1/tasks", headers={"x-request-id": "log-3"})
+    assert wait_until(lambda: any("id=log-3" in line for line in scripted_service.log))
     access = [line for line in scripted_service.log if "copydesk.access" in line]
     assert len([line for line in access if "id=log-1" in line]) == 1
     assert len([line for line in access if "id=log-2" in line and "code=backend_unavailable" in line]) == 1
@@ -302,7 +298,7 @@ def test_the_log_has_one_line_a_request_and_no_text(scripted: httpx.Client, scri
     [
         pytest.param({"text": 5}, "This must be a text", id="text"),
         pytest.param({"text": "x", "max_words": "5"}, "This must be a whole number", id="whole number"),
-        pytest.param({"text": "x", "prompt": ""}, "Send at least 1 characters", id="too short"),
+        pytest.param({"text": "x", "prompt": ""}, "Send at least 1 character", id="too short"),
         pytest.param({"text": "x", "prompt": "x" * 101}, "Send at most 100 characters", id="too long"),
         pytest.param({"text": "x", "labels": 1}, "This must be a list", id="list"),
         pytest.param({"text": "x", "labels": LABELS, "multi_label": 1}, "This must be true or false", id="flag"),

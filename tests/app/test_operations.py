@@ -5,7 +5,7 @@ import re
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,14 @@ import httpx
 import pytest
 import yaml
 
-from tests.backends.ollama_server import Canned, OllamaServer, canned_server
+from tests.backends.ollama_server import Canned, HeldModel, OllamaServer, canned_server
 from tests.conftest import Service, serving, wait_until
+from tests.workers import halted, workers_of
 
 pytestmark = pytest.mark.e2e
 
 ANSWERS = [
     {"when": "breaks down", "fail": "unavailable", "fail_after": 0, "answer": "x"},
-    {"when": "slowly", "answer": "one two three", "delay_ms": 300},
     {"answer": "one two three"},
 ]
 
@@ -39,16 +39,24 @@ def value(client: httpx.Client, metric: str) -> float:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def model() -> HeldModel:
+    return HeldModel()
+
+
+@pytest.fixture(scope="module")
+def service(model: HeldModel, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    limits = {"concurrency": 1, "max_queue": 1, "retries": 1}
     backends = {
-        "first": {"kind": "scripted", "answers": ANSWERS, "concurrency": 1, "max_queue": 1, "retries": 1},
+        "first": {"kind": "scripted", "answers": ANSWERS, **limits},
         "second": {"kind": "scripted", "answers": [{"answer": "second"}], "slots": 2},
     }
     routes = {"default": ["first"], "rewrite": ["first", "second"]}
     cache = {"tasks": ["generate"]}
-    path = configured(tmp_path_factory.mktemp("operations"), backends, routes=routes, cache=cache)
-    with serving("--config", str(path)) as running:
-        yield running
+    folder = tmp_path_factory.mktemp("operations")
+    with canned_server(model) as upstream:
+        path = configured(folder, {**backends, **gpu(upstream, **limits)}, routes=routes, cache=cache)
+        with serving("--config", str(path)) as running:
+            yield running
 
 
 @pytest.fixture
@@ -59,7 +67,7 @@ def client(service: Service) -> Iterator[httpx.Client]:
 
 
 def test_the_list_of_backends(client: httpx.Client) -> None:
-    first, second = client.get("/v1/backends").json()["backends"]
+    first, _, second = client.get("/v1/backends").json()["backends"]
     assert first == {
         "name": "first",
         "kind": "scripted",
@@ -77,23 +85,27 @@ def test_the_list_of_backends(client: httpx.Client) -> None:
     assert (second["name"], second["slots"], second["tasks"]) == ("second", 2, ["rewrite"])
 
 
-def test_the_queue_is_seen_while_it_lasts(client: httpx.Client) -> None:
+def test_the_queue_is_seen_while_it_lasts(client: httpx.Client, model: HeldModel) -> None:
     def ask(number: int) -> int:
-        body = {"text": f"slowly {number}"}
+        body = {"text": f"hold {number}", "backend": "gpu"}
         return client.post("/v1/summarize", json=body).status_code
 
-    with ThreadPoolExecutor(3) as pool:
+    refused = 'copydesk_backend_refusals_total{backend="gpu",reason="queue_full"}'
+    with ThreadPoolExecutor(3) as pool, model.holding():
         asked = [pool.submit(ask, number) for number in range(3)]
-        assert wait_until(lambda: value(client, 'copydesk_backend_queue_length{backend="first"}') == 1)
-        assert value(client, 'copydesk_backend_slots_in_use{backend="first"}') == 1
-        first = client.get("/v1/backends").json()["backends"][0]
-        assert (first["slots_in_use"], first["queue_length"]) == (1, 1)
+        # Each of the three has come: one works, one waits, and there is no room for the third.
+        assert wait_until(lambda: value(client, refused) == 1)
+        assert value(client, 'copydesk_backend_queue_length{backend="gpu"}') == 1
+        assert value(client, 'copydesk_backend_slots_in_use{backend="gpu"}') == 1
+        gpu = client.get("/v1/backends").json()["backends"][1]
+        assert (gpu["slots_in_use"], gpu["queue_length"]) == (1, 1)
+        model.let_go()
         assert sorted(future.result() for future in asked) == [200, 200, 503]
-    assert value(client, 'copydesk_backend_refusals_total{backend="first",reason="queue_full"}') == 1
-    assert value(client, 'copydesk_backend_queue_length{backend="first"}') == 0
-    assert value(client, 'copydesk_backend_slots_in_use{backend="first"}') == 0
-    assert value(client, 'copydesk_backend_queue_wait_seconds_bucket{backend="first",le="0.1"}') >= 2
-    assert value(client, 'copydesk_backend_queue_wait_seconds_count{backend="first"}') >= 3
+    assert value(client, refused) == 1
+    assert value(client, 'copydesk_backend_queue_length{backend="gpu"}') == 0
+    assert value(client, 'copydesk_backend_slots_in_use{backend="gpu"}') == 0
+    assert value(client, 'copydesk_backend_queue_wait_seconds_count{backend="gpu"}') == 2
+    assert value(client, 'copydesk_backend_queue_wait_seconds_bucket{backend="gpu",le="0.001"}') == 1
 
 
 def test_failures_retries_and_fallbacks_are_counted(client: httpx.Client) -> None:
@@ -135,13 +147,22 @@ def test_no_text_of_a_caller_is_in_the_metrics(client: httpx.Client) -> None:
 
 def test_the_metrics_of_two_workers_are_summed(tmp_path: Path) -> None:
     path = configured(tmp_path, {"only": {"kind": "scripted", "answers": ANSWERS, "concurrency": 5}})
+    slots = 'copydesk_backend_slots{backend="only"}'
+
+    def asked(metric: str) -> float:
+        with running.client() as once:
+            return value(once, metric)
+
     with serving("--config", str(path), "--workers", "2") as running:
-        for _ in range(12):
-            with running.client() as once:  # a connection each, so that both workers have their share
-                assert once.post("/v1/summarize", json={"text": "x"}).status_code == 200
-        with running.client() as client:
-            assert value(client, 'copydesk_answers_total{backend="only",cache="miss",task="summarize"}') == 12
-            assert value(client, 'copydesk_backend_slots{backend="only"}') == 4  # two for each worker
+        # One worker answers while the other one still begins.
+        assert wait_until(lambda: (asked(slots), asked("copydesk_ready")) == (4, 1))  # two slots for each
+        for worker, count in zip(workers_of(running), (3, 4), strict=True):
+            with halted(worker):
+                for _ in range(count):
+                    with running.client() as once:
+                        assert once.post("/v1/summarize", json={"text": "x"}).status_code == 200
+        assert asked('copydesk_answers_total{backend="only",cache="miss",task="summarize"}') == 7
+        assert asked(slots) == 4
         assert running.stop() == 0
 
 
@@ -166,7 +187,7 @@ def test_a_killed_worker_leaves_its_counts_and_takes_its_slots_along(tmp_path: P
         killed = next(folder.glob("gauge_livesum_*.db"))
         os.kill(int(killed.stem.rpartition("_")[2]), signal.SIGKILL)
         slots = 'copydesk_backend_slots{backend="only"}'
-        assert wait_until(lambda: asked(slots) == 4 and not killed.exists(), 30)
+        assert wait_until(lambda: asked(slots) == 4 and not killed.exists())
         assert asked('copydesk_answers_total{backend="only",cache="miss",task="summarize"}') == 6
         assert asked(served) == 6
         assert asked("copydesk_workers") == 2
@@ -192,7 +213,7 @@ def answers(url: str) -> bool:
 def serving_soon(path: Path) -> Iterator[httpx.Client]:
     """The service from the moment when it answers, ready or not."""
     with serving("--config", str(path), wait=False) as service:
-        assert wait_until(lambda: service.url and answers(service.url), 30), service.log
+        assert wait_until(lambda: service.url and answers(service.url)), service.log
         with service.client() as client:
             yield client
 
@@ -202,10 +223,14 @@ def gpu(upstream: OllamaServer, **settings: Any) -> dict[str, Any]:
 
 
 def test_a_backend_is_ready_when_its_model_is_loaded(tmp_path: Path) -> None:
-    with canned_server(Canned(), load_s=1.5) as upstream, serving_soon(configured(tmp_path, gpu(upstream))) as client:
+    with canned_server(Canned()) as upstream, ExitStack() as stack:
+        upstream.may_load.clear()
+        stack.callback(upstream.may_load.set)
+        client = stack.enter_context(serving_soon(configured(tmp_path, gpu(upstream))))
         assert wait_until(lambda: client.get("/readyz").json()["backends"][0].get("warming") is True)
         assert client.get("/readyz").status_code == 503
         assert client.get("/v1/backends").json()["backends"][0]["warming"] is True
+        upstream.may_load.set()
         assert wait_until(lambda: client.get("/readyz").status_code == 200)
         assert upstream.counts.loads == 1
         assert upstream.keep_alive == "30m"

@@ -133,7 +133,7 @@ def test_a_prompt_is_rendered(
     identity = rendered["prompt"]
     assert (identity["name"], identity["version"], identity.get("label")) == ("summarize", version, label)
     words = f"prompt=summarize@{version} digest={identity['digest']} label={label or '-'}"
-    assert wait_until(lambda: any(headers["x-request-id"] in line and words in line for line in service.log), 2)
+    assert wait_until(lambda: any(headers["x-request-id"] in line and words in line for line in service.log))
 
 
 def test_roles_are_kept(http: httpx.Client) -> None:
@@ -219,7 +219,7 @@ def test_drafts_only_where_they_are_allowed(either: tuple[Service, bool]) -> Non
         detail = problem(failed, 500, "prompt_render_failed")["detail"]
         assert detail.startswith("The prompt summarize@2.0.0 could not be rendered: the loops, includes and filters")
         assert ".j2" not in failed.text
-        assert wait_until(lambda: any("summarize/2.0.0.j2:8: the loops" in line for line in service.log), 2)
+        assert wait_until(lambda: any("summarize/2.0.0.j2:8: the loops" in line for line in service.log))
         assert "1.2.0, 2.0.0, 3.0.0. Its labels" in problem(nothing, 404, "prompt_unknown")["detail"]
     else:
         unknown = problem(nothing, 404, "prompt_unknown")["detail"]
@@ -241,7 +241,7 @@ def test_a_request_names_a_version_or_a_label(
     prompt = response.json()["meta"]["prompt"]
     assert (prompt["name"], prompt["version"], prompt.get("label")) == ("summarize", version, label)
     words = f"prompt=summarize@{version} digest={prompt['digest']} label={label or '-'} backend=script"
-    assert wait_until(lambda: any(headers["x-request-id"] in line and words in line for line in service.log), 2)
+    assert wait_until(lambda: any(headers["x-request-id"] in line and words in line for line in service.log))
 
 
 @pytest.mark.parametrize(

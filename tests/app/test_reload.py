@@ -53,7 +53,7 @@ class Stage:
 
     def serves_the_folder(self) -> bool:
         wanted = {"digest": self.digest()}
-        return wait_until(lambda: self.prompts() == wanted, SOON_S)
+        return wait_until(lambda: self.prompts() == wanted)
 
     def log(self, since: int = 0) -> list[str]:
         return [line for line in self.service.log[since:] if "copydesk.prompts" in line]
@@ -260,7 +260,7 @@ def test_under_a_bad_edit_the_last_good_set_stays(stage: Stage, edit: Callable[[
     kept = target.with_name("kept")
     shutil.copytree(target, kept)
     edit(stage)
-    assert wait_until(lambda: told in stage.last_error(), SOON_S), stage.last_error()
+    assert wait_until(lambda: told in stage.last_error()), stage.last_error()
     assert stage.prompts()["digest"] == stage.http.get("/v1/prompts").json()["digest"] == good
     assert str(stage.link.parent) not in stage.last_error()
     places = stage.prompts()["last_error"].splitlines()
@@ -278,19 +278,19 @@ def test_under_a_bad_edit_the_last_good_set_stays(stage: Stage, edit: Callable[[
 def test_the_log_tells_a_refusal_once(stage: Stage) -> None:
     since = len(stage.service.log)
     break_template(stage)
-    assert wait_until(lambda: "last_error" in stage.prompts(), SOON_S)
+    assert wait_until(lambda: "last_error" in stage.prompts())
     for number in range(3):
         (stage.link / "summarize" / "note.txt").write_text(f"{number}")  # makes it look again
         time.sleep(0.3)
     assert len(stage.log(since)) == 1
     stage.folder.write("summarize@2.0.0", "user:\n{{ nothing }}\n")
-    assert wait_until(lambda: len(stage.log(since)) == 2, SOON_S), "another refusal is news"
+    assert wait_until(lambda: len(stage.log(since)) == 2), "another refusal is news"
 
 
 def test_many_problems_are_counted_not_listed(stage: Stage) -> None:
     for number in range(9):
         stage.folder.write(f"summarize@3.{number}.0", "user:\n{{ nothing }}\n")
-    assert wait_until(lambda: "and 6 more" in stage.prompts().get("last_error", ""), SOON_S)
+    assert wait_until(lambda: "and 6 more" in stage.prompts().get("last_error", ""))
     assert [len(text.splitlines()) for text in (stage.prompts()["last_error"], stage.last_error())] == [4, 4]
 
 
@@ -329,7 +329,7 @@ def test_a_worker_that_dies_under_a_bad_edit_is_replaced(tmp_path: Path) -> None
         before = http.get("/readyz").json()["prompts"]
         assert wait_until(lambda: [is_watching(pid) for pid in workers(service)] == [True, True])
         folder.path.rename(tmp_path / "away")
-        assert wait_until(lambda: "last_error" in http.get("/readyz").json()["prompts"], SOON_S)
+        assert wait_until(lambda: "last_error" in http.get("/readyz").json()["prompts"])
         killed = max(workers(service))
         os.kill(killed, signal.SIGKILL)
         assert wait_until(lambda: killed not in workers(service) and len(workers(service)) == 2)

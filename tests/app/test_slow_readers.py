@@ -37,7 +37,9 @@ class Told:
 
 
 @contextmanager
-def flooding(told: Told, events: int, *, severable: bool = True) -> Iterator[int]:
+def flooding(
+    told: Told, events: int, *, severable: bool = True, write_timeout_s: float = WRITE_TIMEOUT_S
+) -> Iterator[int]:
     """The port of a server with one stream of so many events, on connections whose buffers are small."""
     edge = Edge(ServerSettings())  # whose own limits are far longer
 
@@ -59,7 +61,7 @@ def flooding(told: Told, events: int, *, severable: bool = True) -> Iterator[int
             finally:
                 told.stopped = True
 
-        return EventStream(request, tell, StreamSettings(heartbeat_s=0.2, write_timeout_s=WRITE_TIMEOUT_S))
+        return EventStream(request, tell, StreamSettings(heartbeat_s=0.2, write_timeout_s=write_timeout_s))
 
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 32_768)
@@ -79,7 +81,7 @@ def flooding(told: Told, events: int, *, severable: bool = True) -> Iterator[int
 def asking(port: int) -> Iterator[socket.socket]:
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32_768)
-        connection.settimeout(5)
+        connection.settimeout(60)
         connection.connect(("127.0.0.1", port))
         connection.sendall(b"POST /stream HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
         yield connection
@@ -106,13 +108,15 @@ def test_where_the_connection_cannot_be_cut_the_stream_stops_too() -> None:
 
 
 def test_a_caller_that_reads_in_time_gets_all() -> None:
-    told, events = Told(), 60
-    with flooding(told, events) as port, asking(port) as connection:
+    """All of it takes longer than a single event may, and no event nearly as long, on a busy machine either."""
+    told, events, begin = Told(), 60, time.monotonic()
+    with flooding(told, events, write_timeout_s=2) as port, asking(port) as connection:
         got = b""
         while not got.endswith(b"0\r\n\r\n"):
             piece = connection.recv(30_000)
             assert piece, "the connection ended early"
             got += piece
-            time.sleep(WRITE_TIMEOUT_S / 20)
+            time.sleep(0.1)
     assert got.count(b"data: ") == events
     assert told.stopped
+    assert time.monotonic() - begin > 2

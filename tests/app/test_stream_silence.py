@@ -50,9 +50,10 @@ def raw(client: httpx.Client, text: str) -> str:
 @pytest.mark.parametrize(("text", "after"), [("late", 0), ("pauses", 1)], ids=["before the first piece", "between two"])
 def test_a_silent_stream_sends_comments(client: httpx.Client, text: str, after: int) -> None:
     blocks = raw(client, text).split("\n\n")
-    beats = [position for position, block in enumerate(blocks) if block.startswith(":")]
-    assert beats[0] == after
-    assert {blocks[position] for position in beats} == {": heartbeat"}
+    assert {block for block in blocks if block.startswith(":")} == {": heartbeat"}
+    kinds = [block.split("\n")[0] for block in blocks]
+    pieces = [position for position, kind in enumerate(kinds) if kind == "event: delta"]
+    assert kinds[pieces[after] - 1] == ": heartbeat"  # a busy machine may be silent elsewhere too
     assert blocks[-2].startswith("event: done")
 
 
@@ -64,7 +65,8 @@ def test_who_reads_events_sees_nothing_of_them(client: httpx.Client) -> None:
 def test_once_a_comment_was_sent_a_failure_is_an_event(client: httpx.Client) -> None:
     (only,) = events(client, STREAM, {"text": "fails"})
     assert (only.name, only.data["status"], only.data["code"]) == ("error", 503, "backend_unavailable")
-    assert client.post(STREAM, json={"text": "refused"}).status_code == 503
+    # Where none was sent it is no event; a busy machine may have taken so long that one was.
+    assert wait_until(lambda: client.post(STREAM, json={"text": "refused"}).status_code == 503)
 
 
 def test_a_caller_that_reads_slowly_gets_all(client: httpx.Client) -> None:

@@ -1,7 +1,6 @@
 """The stream operations over a real socket: what comes while the model writes, and every way in which it ends."""
 
 import signal
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,7 +25,6 @@ SCRIPT: list[dict[str, Any]] = [
     {"when": "capped", "answer": "One two. Three fo", "cut_off": True},
     {"when": "takes its time", "answer": " ".join(["word"] * 500), "token_ms": 20},
     {"when": "silent", "answer": " "},
-    {"when": "slowly", "answer": "one two three four", "token_ms": 100},
     {"answer": "  One two three four.\n\nFive 😀 six — seven “eight”.\n"},
 ]
 FALLBACK: list[dict[str, Any]] = [{"answer": "the second one answers"}]
@@ -55,6 +53,12 @@ def client(service: Service) -> Iterator[httpx.Client]:
         for backend in ("first", "second"):  # a success between failures: the breaker has tests of its own
             assert found.post("/v1/summarize", json={"text": "x", "backend": backend}).status_code == 200
         yield found
+
+
+def slots_in_use(client: httpx.Client) -> int:
+    """How many requests the first backend works on."""
+    found: int = client.get("/v1/backends").json()["backends"][0]["slots_in_use"]
+    return found
 
 
 @pytest.mark.parametrize("task", BODIES)
@@ -88,11 +92,10 @@ def test_the_cap_on_tokens_is_told(client: httpx.Client) -> None:
 
 
 def test_pieces_come_while_the_model_writes(client: httpx.Client) -> None:
-    start = time.monotonic()
-    with client.stream("POST", "/v1/summarize/stream", json={"text": "slowly"}) as response:
-        came = [(event.name, time.monotonic() - start) for event in read(response)]
-    assert [name for name, _ in came] == ["delta"] * 4 + ["done"]
-    assert came[-1][1] - came[0][1] > 0.25  # 0.1 s between two tokens
+    with client.stream("POST", "/v1/summarize/stream", json={"text": "takes its time"}) as response:
+        stream = read(response)
+        assert next(stream).name == "delta"
+        assert slots_in_use(client) == 1  # for ten seconds
 
 
 @pytest.mark.parametrize(
@@ -135,7 +138,7 @@ def test_what_fails_after_it_is_the_last_event(client: httpx.Client, text: str, 
 
 
 def test_a_deadline_in_mid_stream_is_the_last_event(client: httpx.Client) -> None:
-    *deltas, last = events(client, "/v1/summarize/stream", {"text": "takes its time", "deadline_ms": 300})
+    *deltas, last = events(client, "/v1/summarize/stream", {"text": "takes its time", "deadline_ms": 1500})
     assert deltas
     assert (last.name, last.data["code"]) == ("error", "deadline_exceeded")
 
@@ -184,6 +187,7 @@ def test_who_still_waits_when_the_service_has_to_end_is_told(tmp_path: Path) -> 
         with client.stream("POST", "/v1/summarize/stream", json={"text": "x", "max_words": 400}) as response:
             stream = read(response)
             next(stream)
+            assert wait_until(lambda: slots_in_use(client) == 2)
             running.process.send_signal(signal.SIGTERM)
             *_, last = stream
         assert (last.name, last.data["code"]) == ("error", "shutting_down")

@@ -95,7 +95,7 @@ def test_a_process_that_hangs_is_replaced() -> None:
     with ModelServer("local", parameters(health_every_s=0.2, hung_after_s=1)) as server:
         hanging = server.pid
         os.kill(hanging, signal.SIGSTOP)
-        assert wait_until(lambda: ended(hanging), 30)
+        assert wait_until(lambda: ended(hanging))
         deadline = time.monotonic() + 20
         while not server._is_healthy() and time.monotonic() < deadline:
             time.sleep(0.1)

@@ -84,6 +84,7 @@ def test_as_json() -> None:
         pytest.param(("create", "--name", " "), "--name: give it 1 to 200 characters", id="no name"),
         pytest.param(("create", "--name", "x", "--scope", "task"), "there is no scope 'task'", id="an unknown scope"),
         pytest.param(("create", "--name", "x", "--scope", "tasks:"), "there is no scope 'tasks:'", id="half a scope"),
+        pytest.param(("create", "--name", "x", "--scope", "tasks:foo"), "no task 'foo'", id="a task that isn't there"),
         pytest.param(("create", "--name", "x", "--scope", "drafts:a"), "no scope 'drafts:a'", id="a name too much"),
         pytest.param(
             ("create", "--name", "x", "--expires-in", "soon"), "--expires-in: 'soon' is no duration", id="no time"

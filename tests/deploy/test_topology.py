@@ -165,7 +165,7 @@ def test_hosts_restart_one_by_one_and_no_caller_sees_it(topology: Topology) -> N
             assert host.stop() == 0
             time.sleep(0.5)
             host.start()
-            assert wait_until(partial(rewrites_of, topology, host.url), 30), "the balancer does not come back"
+            assert wait_until(partial(rewrites_of, topology, host.url)), "the balancer does not come back"
     finally:
         stop.set()
         for caller in callers:
@@ -206,7 +206,7 @@ def test_a_job_is_finished_by_the_host_that_is_left(topology: Topology) -> None:
     try:
         with topology.client(url=first.url) as one, topology.client(url=second.url) as other:
             job_id = submitted(one, ITEMS)
-            assert wait_until(lambda: counts_of(other, job_id)["succeeded"] > ITEMS // 10, 60)
+            assert wait_until(lambda: counts_of(other, job_id)["succeeded"] > ITEMS // 10)
             first.kill()
             results = finished(other, job_id)
         answered = [entry["index"] for entry in results if entry["result"]["text"] == "Hello there."]

@@ -1,7 +1,7 @@
 """Lanes over scripted models, and one request's terms and account around a call."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from langchain_core.messages import AIMessage
@@ -49,8 +49,9 @@ async def ask(
     return message, ledger
 
 
-def using(lane: Lane, work: Callable[[], Awaitable[T]]) -> T:
-    """Run the work in an event loop; afterwards nothing of the lane runs or waits any more."""
+def using(lane: Lane, work: Callable[[], Awaitable[T]], run: Callable[[Coroutine[Any, Any, T]], T] = asyncio.run) -> T:
+    """Run the work in an event loop; afterwards nothing of the lane runs or waits any more. `virtual_time.run` is for
+    whatever compares times; the breaker, the cache and the times in accounts go by real clocks there too."""
 
     async def whole() -> T:
         try:
@@ -61,4 +62,4 @@ def using(lane: Lane, work: Callable[[], Awaitable[T]]) -> T:
             assert (lane.admission.busy, lane.admission.queued) == (0, 0)
             assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
 
-    return asyncio.run(whole())
+    return run(whole())

@@ -269,22 +269,22 @@ def test_ten_thousand_waiters_cost_little() -> None:
     async def whole() -> None:
         g = gate(max_queue=10_000)
         await g.teach(1, 1, 1)
-        began = time.perf_counter()
+        began = time.thread_time()
         tasks = await g.begin(*[Asks(f"caller {number % 1000}", name=str(number)) for number in range(10_001)])
-        assert (time.perf_counter() - began) / 10_000 < 0.002
+        assert (time.thread_time() - began) / 10_000 < 0.002
         refusals = []
         for _ in range(200):
-            began = time.perf_counter()
+            began = time.thread_time()
             with suppress(BackendBusy):
                 async with g.admission.slot(Asks("caller 0", until=100_000)):
                     pass
-            refusals.append(time.perf_counter() - began)
+            refusals.append(time.thread_time() - began)
         assert sorted(refusals)[100] < 0.001
-        began = time.perf_counter()
+        began = time.thread_time()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        assert (time.perf_counter() - began) / 10_000 < 0.002
+        assert (time.thread_time() - began) / 10_000 < 0.002
         assert (g.admission.busy, g.admission.queued) == (0, 0)
 
     run(whole())

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,10 +10,13 @@ import pytest
 from chains.errors import BackendUnavailable
 from chains.result import CacheState
 from chains.terms import Priority, Terms
-from tests.traffic.lanes import ask, lane_over, using
+from tests.traffic.lanes import ask, lane_over
+from tests.traffic.lanes import using as using_in
+from tests.traffic.virtual_time import run
 
 SLOW = [{"answer": "one two three", "delay_ms": 100}]
 A = Terms(caller="a", task="summarize")
+using = partial(using_in, run=run)
 
 
 def test_sixteen_identical_requests_cost_one_generation() -> None:

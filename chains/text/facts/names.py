@@ -33,6 +33,7 @@ _LONG = regex.compile(
     r"(?:[ \u00a0-](?:(?:and|of|the|for|on|in|und|für|der|des|et|y|de|la|&) ){0,2}+\p{Lu}[\p{Lu}\p{Ll}\p{N}]++){1,9}+"
 )
 _TITLE_MARKS = regex.compile(r"《[^《》\n\ue000]{1,80}+》|〈[^〈〉\n\ue000]{1,80}+〉")
+_INITIALS = regex.compile(r"(?<![\p{L}\p{N}])(?:\p{Lu}\.){2,6}")
 _WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}]*+")
 _PIECE = regex.compile(r"[^ \u00a0]+")
 _LOWER_WORD = regex.compile(r"(?<![\p{L}\p{N}_])\p{Ll}[\p{Ll}\p{M}]*+(?![\p{L}\p{N}_])")
@@ -58,7 +59,7 @@ def name_words(text: str) -> list[str]:
 
 def words_of(text: str) -> list[str]:
     """The words of a text in small letters; `U.S.` is one, `Jean-Luc` are two, and an apostrophe ends one."""
-    joined = regex.sub(r"(?<![\p{L}\p{N}])(?:\p{Lu}\.){2,6}", lambda match: match.group().replace(".", "") + " ", text)
+    joined = _INITIALS.sub(lambda match: match.group().replace(".", "") + " ", text)
     return [match.group().casefold() for match in _WORD.finditer(joined)]
 
 

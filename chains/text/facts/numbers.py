@@ -43,6 +43,7 @@ _NUMBER = regex.compile(
     """
 )
 _ATTACHED = regex.compile(r"(?i)\d(k|m|bn|mn)\b")
+_GROUPING = regex.compile(r"[ \u00a0\u202f\u2009'’]")
 _LONGEST = 40
 _SPELLED = {
     name: value
@@ -134,7 +135,7 @@ def _mark(digits: str) -> str | None:
 
 
 def _values(digits: str, mark: str | None) -> set[str]:
-    plain = regex.sub(r"[ \u00a0\u202f\u2009'’]", "", digits)
+    plain = _GROUPING.sub("", digits)
     grouped = len(plain) != len(digits)
     separators = [char for char in plain if char in ".,"]
     if not separators:

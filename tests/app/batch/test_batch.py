@@ -25,6 +25,7 @@ SLOTS, QUEUE = 2, 4
 SCRIPT: list[dict[str, Any]] = [
     {"when": "outage", "fail": "unavailable"},
     {"when": "slow", "answer": "Slowly.", "delay_ms": 200},
+    {"when": "never", "stall_after": 0},
     {"when": "Which labels", "answer": {"labels": ["b", "a"]}},
     {"when": "Which label", "answer": {"label": "b"}},
     {"when": "Types:", "answer": {"entities": [{"type": "name", "text": "Ada"}]}},
@@ -177,14 +178,12 @@ def test_several_batches_that_overflow_it_together_wait_for_room(client: httpx.C
 
 
 def test_what_is_not_through_by_the_deadline_is_told_in_its_place(client: httpx.Client) -> None:
-    items = [alone(f"slow {number}") for number in range(30)]
+    items = [alone(f"text {number}") for number in range(3)] + [alone(f"never {number}") for number in range(27)]
     start = time.monotonic()
-    answer = batch(client, items, deadline_ms=1000)
-    assert time.monotonic() - start < 5
-    found = codes(answer)
-    assert found.keys() == {"ok", "deadline_exceeded"}
-    assert 2 <= found["ok"] < 30
-    assert "1000 ms" in answer["results"][-1]["problem"]["detail"]
+    answer = batch(client, items, deadline_ms=1500)
+    assert time.monotonic() - start < 30, "of the last items each would take a minute"
+    assert codes(answer) == {"ok": 3, "deadline_exceeded": 27}
+    assert "1500 ms" in answer["results"][-1]["problem"]["detail"]
 
 
 def test_an_item_has_its_own_deadline_within_that_of_the_batch(client: httpx.Client) -> None:
@@ -205,8 +204,8 @@ def test_a_vanished_caller_cancels_what_is_left(service: Service, upstream: Olla
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(head.encode() + body)
         assert wait_until(lambda: counts.active == SLOTS and counts.tokens > 3)
-    assert wait_until(lambda: counts.cancelled == cancelled + SLOTS, 2)
-    assert counts.active == 0
+    assert wait_until(lambda: counts.cancelled == cancelled + SLOTS)
+    assert wait_until(lambda: counts.active == 0)
     at_the_end = counts.tokens
     time.sleep(0.2)
     assert (counts.tokens, counts.requests["/api/chat"]) == (at_the_end, asked + SLOTS)
@@ -220,18 +219,17 @@ def test_results_that_are_too_large_together_are_left_out(client: httpx.Client) 
     assert codes(answer) == {"ok": 2, "response_too_large": 2}
 
 
-def test_many_bad_items_delay_nobody(client: httpx.Client) -> None:
+def test_many_bad_items_delay_nobody(service: Service, client: httpx.Client) -> None:
     fields = {f"f{number}": 1 for number in range(MOST_VALUES // 1000 - 3)}
     items = [{"text": "x", **fields}] * 1000
-    with ThreadPoolExecutor(1) as pool, httpx.Client(base_url=client.base_url, trust_env=False) as other:
+    with ThreadPoolExecutor(1) as pool, service.client() as other:
         waiting = pool.submit(batch, client, items)
-        slowest = 0.0
+        answered = 0
         while not waiting.done():
-            start = time.monotonic()
             assert other.get("/healthz").status_code == 200
-            slowest = max(slowest, time.monotonic() - start)
+            answered += 1
     assert codes(waiting.result()) == {"invalid_request": 1000}
-    assert slowest < 2, "a busy machine takes its time, but this was the whole batch's"
+    assert answered > 40, "some hundred between the items; fewer than twenty where these leave no room"
 
 
 def test_with_a_key_a_batch_is_replayed_whole(client: httpx.Client) -> None:

@@ -116,7 +116,7 @@ def test_more_than_there_may_be_lock_nobody_out(service: Service, hold: Callable
             if number % 20 == 19:
                 assert asks(service) == 200
         assert [asks(service) for _ in range(2)] == [200] * 2
-        assert wait_until(lambda: sockets(service) <= before, SOON_S)
+        assert wait_until(lambda: sockets(service) <= before)
 
 
 def ended(service: Service, *pieces: bytes, every_s: float = 0.2) -> tuple[Answer | None, float]:

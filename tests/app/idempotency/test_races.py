@@ -70,7 +70,7 @@ def test_when_a_worker_dies_another_takes_over_after_its_lease(service: Service)
         with pytest.raises(httpx.TransportError):
             lost.result()
     with service.client() as client:
-        assert wait_until(lambda: post_or_none(client, "x", None) == 200, 60), "\n".join(service.log[-12:])
+        assert wait_until(lambda: post_or_none(client, "x", None) == 200), "\n".join(service.log[-12:])
         served = None
         while served is None:
             answer = post(client, "slow", key)

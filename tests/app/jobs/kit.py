@@ -34,6 +34,7 @@ class CountingModel(Canned):
         self.calls[number] += 1
         self.active[number] += 1
         try:
+            await self.waited(number)
             async for piece in super().complete(tokens, options):
                 yield piece
         except (asyncio.CancelledError, GeneratorExit):
@@ -41,6 +42,9 @@ class CountingModel(Canned):
             raise
         finally:
             self.active[number] -= 1
+
+    async def waited(self, number: int) -> None:
+        """What happens before the answer begins."""
 
     @property
     def in_flight(self) -> int:
@@ -73,7 +77,7 @@ def submit(client: httpx.Client, items: Sequence[Any], task: str = "summarize", 
     return str(response.json()["id"])
 
 
-def ended(client: httpx.Client, id: str, seconds: float = 60) -> dict[str, Any]:
+def ended(client: httpx.Client, id: str, seconds: float = 180) -> dict[str, Any]:
     """The job once it has ended."""
     deadline = time.monotonic() + seconds
     while True:

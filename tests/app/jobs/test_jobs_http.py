@@ -145,7 +145,7 @@ def test_cancelling_reaches_the_backend(client: httpx.Client, model: CountingMod
     }  # fmt: skip
     cancelled = client.post(f"/v1/jobs/{job_id}/cancel").json()
     assert (cancelled["status"], cancelled["counts"]["cancelled"]) == ("cancelled", 20)
-    assert wait_until(lambda: model.in_flight == 0, 2)
+    assert wait_until(lambda: model.in_flight == 0)
     assert (model.cancelled, model.calls.total()) == (4, 4)
     assert client.post(f"/v1/jobs/{job_id}/cancel").json() == cancelled
     assert results(client, job_id) == []
@@ -156,7 +156,7 @@ def test_a_deleted_job_leaves_no_text(client: httpx.Client, model: CountingModel
     job_id = submit(client, [{"text": f"The secret of parcel number {number}."} for number in range(8)])
     assert wait_until(lambda: model.in_flight == 4)
     assert client.delete(f"/v1/jobs/{job_id}").status_code == 204
-    assert wait_until(lambda: model.in_flight == 0, 2)
+    assert wait_until(lambda: model.in_flight == 0)
     assert client.get(f"/v1/jobs/{job_id}/results").status_code == 404
     assert not any("The secret" in line for line in service.log)
 

@@ -24,7 +24,7 @@ Run = Callable[[Site, CountingModel, int, int, Callable[[], float]], dict[str, i
 def asked(model: CountingModel) -> None:
     """Wait until the model server is asked for something more: a kill when the job is over would prove nothing."""
     before = model.calls.total()
-    assert wait_until(lambda: model.calls.total() > before, 60)
+    assert wait_until(lambda: model.calls.total() > before)
 
 
 def alone(site: Site, model: CountingModel, count: int, kills: int, pause: Callable[[], float]) -> dict[str, int]:
@@ -72,7 +72,7 @@ def workers(site: Site, model: CountingModel, count: int, kills: int, pause: Cal
         for turn in range(kills):
             asked(model)
             time.sleep(pause())
-            assert wait_until(lambda: len(children(service.process.pid)) == 2, 60)
+            assert wait_until(lambda: len(children(service.process.pid)) == 2)
             os.kill(children(service.process.pid)[turn % 2], signal.SIGKILL)
             time.sleep(0.2)
             note(ledger, site, job_id, model)

@@ -174,7 +174,7 @@ def test_items_of_jobs_are_counted_when_their_outcome_is_kept(client: httpx.Clie
     sample = 'copydesk_job_items_total{outcome="ok",task="generate"}'
     items = [{"instruction": f"Write {number}."} for number in range(3)]
     assert client.post("/v1/jobs", json={"task": "generate", "items": items}).status_code == 202
-    assert wait_until(lambda: value(client, sample) == 3, 30)
+    assert wait_until(lambda: value(client, sample) == 3)
 
 
 @pytest.mark.e2e

@@ -135,7 +135,7 @@ def _many(client: httpx.Client) -> Iterator[httpx.Response]:
         yield client.post("/v1/jobs", json={"task": "summarize", "items": submitted})
     yield client.post("/v1/jobs", json={"task": TEXT, "items_jsonl": TEXT})
     job = f"/v1/jobs/{client.get('/v1/jobs').json()['jobs'][-1]['id']}"
-    wait_until(lambda: client.get(job).json()["status"] == "succeeded", 30)
+    wait_until(lambda: client.get(job).json()["status"] == "succeeded")
     for path in (f"{job}/results", "/v1/jobs", f"/v1/jobs/{TEXT}", f"/v1/jobs?after={TEXT}", "/v1/usage"):
         yield client.get(path)
     yield client.post(f"{job}/cancel", json={})

@@ -130,7 +130,7 @@ def crowd(folder: Path, requests: int, seed: int, workers: int = 1) -> None:
     with stand(folder, workers=workers) as (service, database, servers):
         callers = Callers(service, seed)
         asyncio.run(callers.call(requests, at_once=24))
-        assert wait_until(lambda: all(server.counts.active == 0 for server in servers.values()), 20)
+        assert wait_until(lambda: all(server.counts.active == 0 for server in servers.values()))
         assert service.stop() == 0
         compare(database, servers, callers.sent)
 

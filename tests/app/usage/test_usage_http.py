@@ -72,7 +72,7 @@ def test_what_the_cache_gives_costs_nothing(client: Any) -> None:
 
 def test_a_report_is_the_sum_of_what_callers_were_told(client: Any) -> None:
     boss = client("boss")
-    before = boss.get("/v1/usage", params={"key": "none such"}).json()
+    before = boss.get("/v1/usage", params={"from": "2020-01-01", "to": "2020-01-01"}).json()
     assert before["rows"] == []
     assert before["totals"]["requests"] == 0
     told = [boss.post("/v1/rewrite", json={"text": f"{n}", "style": "formal"}).json()["meta"]["usage"] for n in "abc"]
@@ -112,6 +112,8 @@ def test_everybody_sees_their_own(client: Any, keys: tuple[str, dict[str, Presen
         ({"to": "1"}, "to"),
         ({"group_by": "colour"}, "group_by"),
         ({"key": ""}, "key"),
+        ({"key": "none such"}, "key"),
+        ({"group": "key"}, "group"),
     ],
 )
 def test_wrong_questions_are_told_where(client: Any, params: dict[str, str], parameter: str) -> None:

@@ -18,7 +18,8 @@ HTTP 200; a stream that just ends when a token repeats; generation cancelled whe
 """
 
 from tests.backends.ollama_server.faults import Fault
+from tests.backends.ollama_server.held import HeldModel
 from tests.backends.ollama_server.model import Canned, LlamaCpp
 from tests.backends.ollama_server.server import Counts, OllamaServer, canned_server, model_backed_server
 
-__all__ = ["Canned", "Counts", "Fault", "LlamaCpp", "OllamaServer", "canned_server", "model_backed_server"]
+__all__ = ["Canned", "Counts", "Fault", "HeldModel", "LlamaCpp", "OllamaServer", "canned_server", "model_backed_server"]

@@ -47,6 +47,7 @@ class OllamaServer:
     reported_context  what /api/ps says in place of the truth
     parallel          slots (OLLAMA_NUM_PARALLEL); further requests wait without bound
     max_queue         requests that may wait for a load (OLLAMA_MAX_QUEUE); load_s: what a load takes
+    may_load          an event: while it is cleared no load comes to its end
     ignores_truncate  it knows neither `truncate` nor `shift`, as before 0.12.6, and cuts whatever is too long
     loses_truncate    something on the way takes `truncate` out of requests
     native_template   the chat template is llama.cpp's own: a last message that is too long is refused, never cut
@@ -65,6 +66,8 @@ class OllamaServer:
         self.parallel = 1
         self.max_queue = 512
         self.load_s = 0.0
+        self.may_load = threading.Event()
+        self.may_load.set()
         self.ignores_truncate = False
         self.loses_truncate = False
         self.native_template = False
@@ -142,6 +145,7 @@ class OllamaServer:
                     async with self._freed:
                         await self._freed.wait_for(lambda: not self._using)
                     await asyncio.sleep(self.load_s)
+                    await asyncio.to_thread(self.may_load.wait)
                     self.counts.loads += 1
                     self.loaded = wanted
         finally:

@@ -1,0 +1,108 @@
+"""`python -m bench.evaluation [--install] [--cases N,N] [--rounds R] [--peer FOLDER] [--memory N]`
+
+Prints Markdown: cases per second of whole commands from start to end, processor time a case, the largest memory. All
+ways take turns, so that a busy machine slows them alike; medians. promptfoo is installed from npm into a folder outside
+the repository, and runs offline: without telemetry, update checks and cache.
+"""
+
+import argparse
+import os
+import shlex
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from bench.evaluation.ours import Ours
+from bench.evaluation.peer import NODE, PROMPTFOO, Peer, install, installed
+from bench.evaluation.spending import Spent
+from bench.evaluation.workload import TASKS, workload
+from bench.quality.table import machine
+
+_CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "copydesk-bench" / "promptfoo"
+Ways = Mapping[str, Callable[[], Spent]]
+
+
+def main(arguments: Sequence[str]) -> int:
+    given = _parser().parse_args(arguments)
+    print(f"`python -m bench.evaluation {shlex.join(arguments)}`, {machine()}, load {os.getloadavg()[0]:.1f}, ", end="")
+    print(f"Copydesk {version('copydesk')} on Python {sys.version.split()[0]}, promptfoo {PROMPTFOO} on Node.js\n")
+    if given.memory:
+        _memory(given.memory)
+        return 0
+    if given.install:
+        install(given.peer)
+    programs = installed(given.peer)
+    if programs is None:
+        print(f"promptfoo isn't in {given.peer}: --install gets it (and Node.js {NODE}) from npm", file=sys.stderr)
+    for task in given.task or TASKS:
+        for count in given.cases:
+            with tempfile.TemporaryDirectory() as folder:
+                _compare(_ways(task, count, Path(folder), programs), task, count, given.rounds)
+    return 0
+
+
+def _ways(task: str, count: int, folder: Path, programs: tuple[Path, Path] | None) -> Ways:
+    work = workload(task, count)
+    ours = Ours(folder / "ours", work)
+    ours.record()
+    ways = {"copydesk, replay": ours.replay, "copydesk, instant backend": ours.live}
+    if programs is not None:
+        ways["promptfoo"] = Peer(programs, folder / "peer", work).run
+        ways["promptfoo --no-write"] = Peer(programs, folder / "peer-no-write", work, ["--no-write"]).run
+    return ways
+
+
+def _compare(ways: Ways, task: str, count: int, rounds: int) -> None:
+    found: dict[str, list[Spent]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, run in ways.items():
+            found[name].append(run())
+    print(f"### {task}, {count} cases, {rounds} rounds\n")
+    print("| way | cases/s | slowest, fastest | CPU ms a case | peak MiB | times promptfoo |\n" + "| --- " * 6 + "|")
+    for name, all_spent in found.items():
+        rates = [count / spent.seconds for spent in all_spent]
+        cpu = statistics.median(spent.cpu_seconds for spent in all_spent) * 1000 / count
+        peak = max(spent.peak_mib for spent in all_spent)
+        cells = [name, f"{statistics.median(rates):.1f}", f"{min(rates):.1f}, {max(rates):.1f}", f"{cpu:.2f}"]
+        print(f"| {' | '.join([*cells, f'{peak:.0f}', _ratio(found, name)])} |")
+    print(flush=True)
+
+
+def _ratio(found: Mapping[str, Sequence[Spent]], name: str) -> str:
+    """The median of the rounds' own ratios: both sides of each ran one after the other."""
+    if "promptfoo" not in found:
+        return "-"
+    pairs = zip(found["promptfoo"], found[name], strict=True)
+    return f"{statistics.median(theirs.seconds / ours.seconds for theirs, ours in pairs):.2f}"
+
+
+def _memory(count: int) -> None:
+    print("| what | seconds | cases/s | peak MiB |\n| --- | --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as folder:
+        ours = Ours(Path(folder, "ours"), workload("summarize", count))
+        for name, run in (("recording", ours.record), ("replaying", ours.replay)):
+            spent = run()
+            rate = count / spent.seconds
+            print(f"| {name} {count} cases | {spent.seconds:.0f} | {rate:.0f} | {spent.peak_mib:.0f} |", flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench.evaluation", description=__doc__)
+    parser.add_argument("--install", action="store_true", help="install promptfoo first, with npm")
+    parser.add_argument("--peer", type=Path, default=_CACHE, help="where promptfoo is or comes (default: %(default)s)")
+    parser.add_argument("--task", action="append", choices=TASKS, help="repeat it; default: all of them")
+    parser.add_argument("--cases", type=_counts, default=(50, 2000), help="numbers of cases (default: 50,2000)")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--memory", type=int, metavar="N", help="instead: record N cases and replay them")
+    return parser
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

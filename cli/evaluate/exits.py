@@ -1,0 +1,33 @@
+"""How commands of evaluations end: what their exit codes mean to CI."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+
+import typer
+
+from chains.errors import CopydeskError
+
+__all__ = ["ExitCode", "errors_as_exit_codes"]
+
+
+class ExitCode(IntEnum):
+    """REGRESSED stands for a verdict only: whatever kept a command from its verdict is UNUSABLE."""
+
+    PASS = 0
+    REGRESSED = 1
+    UNUSABLE = 2
+    INCONCLUSIVE = 3
+    RECORDINGS_MISSING = 4
+
+
+@contextmanager
+def errors_as_exit_codes() -> Iterator[None]:
+    """Errors become lines on stderr and UNUSABLE: a backend that is away must not look like a regression."""
+    try:
+        yield
+    except CopydeskError as error:
+        for line in str(error).splitlines():
+            print(f"copydesk: {line}", file=sys.stderr)
+        raise typer.Exit(ExitCode.UNUSABLE) from error

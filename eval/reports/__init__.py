@@ -1,0 +1,1 @@
+"""The forms of a report: JUnit XML, Markdown, one HTML file, JSON."""

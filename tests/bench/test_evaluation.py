@@ -1,0 +1,66 @@
+"""The measurement beside promptfoo: the cases of both sides, what is asserted, what a process took."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.evaluation.ours import Ours
+from bench.evaluation.peer import Peer, installed
+from bench.evaluation.spending import spent_by
+from bench.evaluation.workload import TASKS, workload
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_cases_are_golden_cases_with_texts_of_their_own(task: str) -> None:
+    work = workload(task, 120)
+    assert len({case.id for case in work.cases}) == len({case.input.text for case in work.cases}) == 120
+    assert {case.id.partition("#")[0] for case in work.cases} == set(work.answers)
+    assert all(work.answer(case) for case in work.cases)
+
+
+def test_every_tenth_answer_to_a_case_of_classify_is_wrong() -> None:
+    work = workload("classify", 40)
+    told = [json.loads(work.answer(case))["label"] for case in work.cases]
+    wrong = [number for number, case in enumerate(work.cases) if [told[number]] != case.expected["labels"]]
+    assert wrong == [9, 19, 29, 39]
+    assert work.wrong == 4
+    assert workload("summarize", 40).wrong == 0
+
+
+def test_both_sides_get_the_same_cases_and_answers(tmp_path: Path) -> None:
+    work = workload("classify", 12)
+    Ours(tmp_path / "ours", work)
+    Peer((Path("node"), Path("promptfoo")), tmp_path / "peer", work)
+    lines = (tmp_path / "ours/data/classify/golden.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+    ours = {case["id"]: case["input"]["text"] for case in map(json.loads, lines)}
+    tests: list[dict[str, Any]] = json.loads((tmp_path / "peer/tests.json").read_text(encoding="utf-8"))
+    assert {test["vars"]["name"]: test["vars"]["text"] for test in tests} == ours
+    assert json.loads((tmp_path / "peer/answers.json").read_text(encoding="utf-8")).keys() == ours.keys()
+    assert tests[0]["assert"] == [{"type": "is-json"}, {"type": "equals", "value": {"label": "complaint"}}]
+
+
+def test_a_text_is_asserted_by_words_length_and_facts(tmp_path: Path) -> None:
+    work = workload("summarize", 40)
+    Peer((Path("node"), Path("promptfoo")), tmp_path / "peer", work)
+    tests = json.loads((tmp_path / "peer/tests.json").read_text(encoding="utf-8"))
+    kinds = [[each["type"] for each in test["assert"]] for test in tests]
+    assert all(each[0] == "rouge-n" for each in kinds)
+    for case, each in zip(work.cases, kinds, strict=True):
+        assert ("word-count" in each) == ("max_words" in case.input.params)
+        assert ("icontains-all" in each) == bool(case.expected.get("facts"))
+
+
+def test_promptfoo_that_is_not_installed_is_told(tmp_path: Path) -> None:
+    assert installed(tmp_path) is None
+
+
+def test_what_a_process_took(tmp_path: Path) -> None:
+    program = "import os; kept = bytearray(100 * 2**20); print(os.getcwd(), os.environ['NAME']); raise SystemExit(3)"
+    spent = spent_by([sys.executable, "-c", program], tmp_path, {"NAME": "value"})
+    assert (spent.code, spent.said.split()) == (3, [str(tmp_path), "value"])
+    assert 100 < spent.peak_mib < 200
+    assert 0 < spent.cpu_seconds < 60
+    assert spent.seconds > 0

@@ -12,7 +12,6 @@ import pytest
 import regex
 
 from chains.prompts import load_prompt_set
-from chains.tasks import load_tasks
 from eval.datasets import Case, load_dataset
 from eval.metrics.table import metrics_of
 from tests.conftest import ROOT
@@ -107,7 +106,7 @@ def test_a_leaked_example(cases: Mapping[tuple[str, str], list[Case]], task: str
 
 @pytest.mark.parametrize("task", ["classify", "extract", "generate", "rewrite", "summarize"])
 def test_no_expected_answer_repeats_the_projects_own_prompts(task: str) -> None:
-    prompts = load_prompt_set(ROOT / "prompts", load_tasks())
+    prompts = load_prompt_set(ROOT / "prompts")
     metric = metrics_of(task)["leak_free"]
     for version in prompts.versions(task):
         made = version.ingredients

@@ -1,5 +1,6 @@
 """The report of an evaluation: what every form of it (JSON, JUnit XML, Markdown, HTML) shows."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
@@ -52,6 +53,11 @@ class MetricInfo(_Closed):
     @property
     def higher_is_better(self) -> bool:
         return self.best > self.worst
+
+    @property
+    def short_title(self) -> str:
+        """The title without the range at its end, which the values show."""
+        return re.sub(r", -?\d+ (?:or|to) \d+(?:, low)?$", "", self.title)
 
     @property
     def is_share(self) -> bool:

@@ -16,6 +16,7 @@ from cli.evaluate.exits import errors_as_exit_codes
 from cli.evaluate.finish import reported
 from cli.evaluate.session import Call, prepare, route_of, run_evaluation
 from cli.evaluate.shown import exit_code
+from cli.evaluate.stored import cases_of, finished_run
 from cli.options import ConfigFile
 from cli.prompts.options import PromptDir
 
@@ -118,33 +119,21 @@ def _parameters(given: str, words: str | None) -> dict[str, Any]:
 
 
 def _of_files(first: str, second: str, suite: str | None, data: Path | None, out: Path | None) -> "Report":
-    from chains.tasks import load_tasks
-    from eval.case_files import dataset_folders, load_cases
     from eval.suites import find_suite, read_suite
 
     before, after = (_stored(each) for each in (first, second))
     found = read_suite(find_suite(suite or before.header.suite))
-    tasks = {variant.task for run in (before, after) for variant in run.header.variants}
-    if tasks != {found.task}:
-        raise ConfigurationError(f"the runs are of {', '.join(sorted(tasks))}, the suite is about {found.task}")
-    cases = load_cases(found, load_tasks()[found.task], dataset_folders(data))
-    known = {dataset.name: dataset.digest for dataset in cases.datasets}
-    for name, run in ((first, before), (second, after)):
-        _check_data(name, run, known)
+    cases = cases_of(found, [(first, before), (second, after)], data)
     header, outcomes = _joined(before, after)
     taken = {outcome.case for outcome in outcomes}
-    return reported(found, header, [case for case in cases.cases if case.id in taken], outcomes, out)
+    return reported(found, header, [case for case in cases if case.id in taken], outcomes, out)
 
 
 def _stored(given: str) -> "StoredRun":
     """One variant of a run file. Raises ConfigurationError where it has several and none is named, or isn't
     finished."""
-    from eval.run_file import read_run
-
     path, _, name = given.partition("#")
-    run = read_run(Path(path))
-    if not run.is_finished:
-        raise ConfigurationError(f"{path}: the run isn't finished: {len(run.outcomes)} of {run.header.total} are there")
+    run = finished_run(Path(path))
     names = [variant.name for variant in run.header.variants]
     if (name and name not in names) or (not name and len(names) > 1):
         told = "; ".join(f"{path}#{each}" for each in names)
@@ -155,12 +144,6 @@ def _stored(given: str) -> "StoredRun":
     )
     run.outcomes = {place: outcome for place, outcome in run.outcomes.items() if outcome.variant == name}
     return run
-
-
-def _check_data(name: str, run: "StoredRun", known: dict[str, str]) -> None:
-    for dataset in run.header.datasets:
-        if known.get(dataset.name) != dataset.digest:
-            raise ConfigurationError(f"{name}: the dataset {dataset.name} has changed since, or isn't the suite's")
 
 
 def _joined(before: "StoredRun", after: "StoredRun") -> "tuple[RunHeader, list[Outcome]]":

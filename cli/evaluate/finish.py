@@ -31,24 +31,13 @@ def reported(
     Raises ConfigurationError where the extra is absent, or the folder can't be written.
     """
     from eval.comparison import build_report, score_run
+    from eval.reports.forms import write_forms
 
     first, *others = [variant.name for variant in header.variants]
     scored = score_run(suite, header, cases, outcomes)
     report = build_report(scored, [(first, other) for other in others], judged)
     print_report(report)
     if out is not None:
-        for path in _written(report, out):
+        for path in write_forms(report, out):
             print(f"written: {path}", file=sys.stderr)
     return report
-
-
-def _written(report: "Report", out: Path) -> list[Path]:
-    from chains.errors import ConfigurationError
-
-    path = out / "report.json"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        path.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise ConfigurationError(f"--out {out}: cannot be written: {error.strerror}") from error
-    return [path]

@@ -83,12 +83,9 @@ def _right(row: CaseReport) -> str | None:
 
 def _given(row: CaseReport, answer: Answer) -> str:
     offered = row.params.get("labels")
-    names = {str(label.get("name")) for label in offered if isinstance(label, Mapping)} if _listed(offered) else set()
+    labels = offered if isinstance(offered, list) else []
+    names = {str(label.get("name")) for label in labels if isinstance(label, Mapping)}
     return answer.text if answer.error is None and (answer.text in names or not names) else INVALID
-
-
-def _listed(value: object) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str)
 
 
 def _names(counts: Counter[tuple[str, str]]) -> list[str]:

@@ -1,8 +1,21 @@
 """Numbers as reports print them: shares in percent, differences in points, money, times."""
 
+from chains.prompts.lifecycle.evidence import Verdict
 from eval.report import MetricComparison, MetricInfo, ThresholdResult
 
-__all__ = ["DASH", "bound", "count", "difference", "interval", "lacks", "milliseconds", "money", "size", "value"]
+__all__ = [
+    "DASH",
+    "bound",
+    "count",
+    "difference",
+    "interval",
+    "lacks",
+    "milliseconds",
+    "money",
+    "remark",
+    "size",
+    "value",
+]
 
 DASH = "–"
 _NANO = 1_000_000_000
@@ -33,13 +46,22 @@ def size(info: MetricInfo, number: float) -> str:
 
 
 def lacks(info: MetricInfo, metric: MetricComparison) -> str:
-    """What a comparison that isn't settled lacks; nothing where that isn't known."""
+    """What an INCONCLUSIVE comparison lacks; nothing of others, and where that isn't known."""
+    if metric.verdict is not Verdict.INCONCLUSIVE:
+        return ""
     said = []
     if metric.detectable is not None:
         said.append(f"The smallest loss that {count(metric.cases)} cases can show is {size(info, metric.detectable)}.")
     if metric.cases_needed is not None:
         said.append(f"About {count(metric.cases_needed)} cases would settle it.")
     return " ".join(said)
+
+
+def remark(info: MetricInfo, metric: MetricComparison) -> str:
+    """The note of a comparison, as sentences, and what it lacks."""
+    note = metric.note.rstrip(".")
+    sentences = [f"{note[0].upper()}{note[1:]}."] if note else []
+    return " ".join(part for part in (*sentences, lacks(info, metric)) if part)
 
 
 def bound(info: MetricInfo, threshold: ThresholdResult) -> str:

@@ -89,10 +89,10 @@ class _Writer:
         return suite
 
     def _metric(self, suite: str, metric: MetricComparison) -> Any:
-        test = self._parser.TestCase(one_line(metric.title), _class(suite), 0)
+        test = self._parser.TestCase(one_line(self._report.metric(metric.metric).short_title), _class(suite), 0)
         told = self._told(metric)
         if metric.verdict is Verdict.REGRESSED:
-            test.append(self._result("Failure", told, "regressed", metric.note))
+            test.append(self._result("Failure", told, "regressed", ""))
         elif metric.verdict is Verdict.INCONCLUSIVE:
             test.append(self._result("Skipped", f"not yet known: {told}", "inconclusive", ""))
         else:
@@ -101,17 +101,17 @@ class _Writer:
 
     def _told(self, metric: MetricComparison) -> str:
         info = self._report.metric(metric.metric)
-        lacks = figures.lacks(info, metric)
+        remark = figures.remark(info, metric)
         return one_line(
             f"{figures.value(info, metric.baseline)} to {figures.value(info, metric.candidate)}, "
             f"{figures.difference(info, metric.difference)} "
             f"({figures.interval(info, metric.lower, metric.upper)}; margin {figures.size(info, metric.margin)}; "
-            f"{metric.cases} cases)" + (f". {lacks}" if lacks else "")
+            f"{metric.cases} cases)" + (f". {remark}" if remark else "")
         )
 
     def _bound(self, suite: str, bound: ThresholdResult) -> Any:
         info = self._report.metric(bound.metric)
-        test = self._parser.TestCase(one_line(f"{bound.variant}: {info.title}"), _class(suite), 0)
+        test = self._parser.TestCase(one_line(f"{bound.variant}: {info.short_title}"), _class(suite), 0)
         told = f"{figures.value(info, bound.value)}; {figures.bound(info, bound)}"
         test.append(self._parser.SystemOut(told) if bound.kept else self._result("Failure", told, "bound", ""))
         return test
@@ -133,7 +133,7 @@ class _Writer:
 
     def _change(self, flip: Flip) -> str:
         info = self._report.metric(flip.metric)
-        return f"{info.title} {figures.value(info, flip.baseline)} to {figures.value(info, flip.candidate)}"
+        return f"{info.short_title} {figures.value(info, flip.baseline)} to {figures.value(info, flip.candidate)}"
 
     def _result(self, kind: str, message: str, type_: str, text: str) -> Any:
         result = getattr(self._parser, kind)(one_line(shortened(message, _TEXT)), one_line(type_))

@@ -87,17 +87,15 @@ def _variants(comparison: Comparison, several: bool) -> list[str]:
 def _metric_row(report: Report, metric: MetricComparison) -> list[str]:
     info = report.metric(metric.metric)
     verdict = _MARKS[metric.verdict] if metric.gated else f"{metric.verdict.value.lower()}, not gated"
-    left_out = f"{metric.left_out} cases have no value on one side." if metric.left_out else ""
-    note = " ".join(part for part in (metric.note, figures.lacks(info, metric), left_out) if part)
     return [
-        plain(metric.title),
+        plain(info.short_title),
         figures.value(info, metric.baseline),
         figures.value(info, metric.candidate),
         f"**{figures.difference(info, metric.difference)}**",
         figures.interval(info, metric.lower, metric.upper),
         figures.size(info, metric.margin),
         verdict,
-        plain(note),
+        plain(figures.remark(info, metric)),
     ]
 
 
@@ -105,7 +103,7 @@ def _legend(report: Report) -> str:
     counts = sorted({metric.cases for comparison in report.comparisons for metric in comparison.metrics})
     ends = [figures.count(number) for number in (counts[0], counts[-1])] if counts else ["0"]
     cases = " to ".join(dict.fromkeys(ends))
-    return f"{cases} cases, paired. A positive difference is better, whichever way the metric counts."
+    return f"{cases} cases, paired. A positive difference is better; each end of an interval is a bound of 95 %."
 
 
 def _bounds(report: Report, limit: int) -> Iterator[str]:
@@ -116,7 +114,7 @@ def _bounds(report: Report, limit: int) -> Iterator[str]:
     rows = []
     for bound in broken:
         info = report.metric(bound.metric)
-        said = (cell_code(bound.variant), plain(info.title), figures.value(info, bound.value))
+        said = (cell_code(bound.variant), plain(info.short_title), figures.value(info, bound.value))
         rows.append([*said, figures.bound(info, bound)])
     yield _table("Variant|Metric|Value:|Bound", rows, limit, "bounds")
 

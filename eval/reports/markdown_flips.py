@@ -37,4 +37,4 @@ def _changes(case: FlippedCase, report: Report) -> str:
 
 def _change(flip: Flip, report: Report) -> str:
     info = report.metric(flip.metric)
-    return f"{html_code(info.title)} {figures.value(info, flip.baseline)} → {figures.value(info, flip.candidate)}"
+    return f"{html_code(info.short_title)} {figures.value(info, flip.baseline)} → {figures.value(info, flip.candidate)}"

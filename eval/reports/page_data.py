@@ -75,7 +75,7 @@ class _Writer:
         return {
             "variants": [visible(name) for name in self._variants],
             "metrics": [
-                {"title": visible(info.title), "share": info.is_share, "higher": info.higher_is_better}
+                {"title": visible(info.short_title), "share": info.is_share, "higher": info.higher_is_better}
                 for info in self._report.metrics
             ],
             "comparisons": [

@@ -34,7 +34,8 @@ def _found(report: Report, comparison: Comparison, name: Write, title: Write) ->
     candidate, baseline = name(comparison.candidate), name(comparison.baseline)
     if comparison.verdict is Verdict.REGRESSED:
         return f"{candidate} is worse than {baseline} in {_listed(_losses(report, comparison, title))}."
-    named = _listed([title(metric.title) for metric in _gated(comparison, comparison.verdict)])
+    found = [report.metric(metric.metric) for metric in _gated(comparison, comparison.verdict)]
+    named = _listed([title(info.short_title) for info in found])
     if comparison.verdict is Verdict.INCONCLUSIVE:
         return f"Whether {candidate} is as good as {baseline} is not known yet: {named}."
     return f"{candidate} is no worse than {baseline} in {named}."
@@ -45,10 +46,8 @@ def _gated(comparison: Comparison, verdict: Verdict) -> list[MetricComparison]:
 
 
 def _losses(report: Report, comparison: Comparison, title: Write) -> list[str]:
-    return [
-        f"{title(metric.title)} ({figures.difference(report.metric(metric.metric), metric.difference)})"
-        for metric in _gated(comparison, Verdict.REGRESSED)
-    ]
+    lost = [(report.metric(metric.metric), metric.difference) for metric in _gated(comparison, Verdict.REGRESSED)]
+    return [f"{title(info.short_title)} ({figures.difference(info, loss)})" for info, loss in lost]
 
 
 def _listed(titles: list[str]) -> str:

@@ -63,6 +63,7 @@ def build_report(scored: Scored, pairs: Sequence[tuple[str, str]], judged: Seque
     """The report of a run. `pairs` are baselines and candidates by the names of their variants; the thresholds of the
     variants in `judged` decide too, without it those of all. Raises ConfigurationError without the extra."""
     names = [variant.name for variant in scored.header.variants]
+    firsts = {(outcome.variant, outcome.case): outcome for outcome in scored.outcomes if outcome.repeat == 0}
     comparisons = tuple(_comparison(scored, *pair) for pair in pairs)
     thresholds = tuple(result for name in names for result in _thresholds(scored, name))
     decisive = [result for result in thresholds if judged is None or result.variant in judged]
@@ -78,7 +79,7 @@ def build_report(scored: Scored, pairs: Sequence[tuple[str, str]], judged: Seque
         ),
         comparisons=comparisons,
         thresholds=thresholds,
-        cases=tuple(_case_report(scored, case, names) for case in scored.cases),
+        cases=tuple(_case_report(scored, case, names, firsts) for case in scored.cases),
         metrics=tuple(_info(metric) for metric in scored.metrics.values()),
         verdict=_overall(comparisons, decisive),
     )
@@ -204,7 +205,9 @@ def _thresholds(scored: Scored, variant: str) -> Iterator[ThresholdResult]:
         )
 
 
-def _case_report(scored: Scored, case: Case, variants: Sequence[str]) -> CaseReport:
+def _case_report(
+    scored: Scored, case: Case, variants: Sequence[str], firsts: Mapping[tuple[str, str], Outcome]
+) -> CaseReport:
     return CaseReport(
         id=case.id,
         task=case.task,
@@ -213,12 +216,11 @@ def _case_report(scored: Scored, case: Case, variants: Sequence[str]) -> CaseRep
         input=case.input.text,
         params=case.input.params,
         expected=case.expected,
-        answers=tuple(_answer(scored, case, variant) for variant in variants),
+        answers=tuple(_answer(scored, case, variant, firsts.get((variant, case.id))) for variant in variants),
     )
 
 
-def _answer(scored: Scored, case: Case, variant: str) -> Answer:
-    first = next((o for o in scored.outcomes if (o.variant, o.case, o.repeat) == (variant, case.id, 0)), None)
+def _answer(scored: Scored, case: Case, variant: str, first: Outcome | None) -> Answer:
     found = scored.scores.get(variant, {})
     values = {name: metric.over([found.get(name, {}).get(case.id)]) for name, metric in scored.metrics.items()}
     return Answer(

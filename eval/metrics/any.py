@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from chains.task import Task
-from eval.metrics.labels import abstained, given_class, is_single, offered, right_labels
+from eval.metrics.labels import abstained, classes_of, is_single, offered
 from eval.metrics.metric import Kind, Metric, Scored
 from eval.metrics.reading import guarded, output_of
 from eval.scorers.classification import INVALID
@@ -30,7 +30,7 @@ def _is_usable(scored: Scored) -> bool:
     except ValidationError:
         return False
     if scored.case.task == "classify" and is_single(scored.case) and offered(scored.case):
-        return given_class(scored) != INVALID or abstained(scored) or not right_labels(scored.case)
+        return classes_of(scored)[1] != INVALID or abstained(scored)
     return True
 
 

@@ -4,14 +4,11 @@ from collections.abc import Sequence
 from math import sqrt
 
 from eval.datasets import Case
-from eval.metrics.labels import given_class, given_labels, is_several, offered, right_class, right_labels
+from eval.metrics.labels import NONE, classes_of, given_labels, is_several, offered, right_labels
 from eval.metrics.metric import Scored, Scorer, Value
 from eval.scorers.classification import INVALID
 
 __all__ = ["macro_f1", "macro_f1_counts", "mcc", "mcc_counts"]
-
-NONE = "NONE"
-"""The class of a case to which none of its labels applies."""
 
 
 def macro_f1_counts(cases: Sequence[Case]) -> Scorer:
@@ -53,8 +50,7 @@ def mcc_counts(cases: Sequence[Case]) -> Scorer:
     def score(scored: Scored) -> Value:
         if is_several(scored.case):
             return None
-        right = right_class(scored.case) or NONE
-        given = NONE if right == NONE and _gave_none(scored) else given_class(scored)
+        right, given = classes_of(scored)
         counts = [0.0] * (1 + 2 * len(classes))
         counts[0] = float(right == given)
         counts[1 + places[right]] = 1.0
@@ -72,7 +68,3 @@ def mcc(sums: Sequence[float]) -> float:
     above = hits * count - sum(r * g for r, g in zip(right, given, strict=True))
     below = (count**2 - sum(r * r for r in right)) * (count**2 - sum(g * g for g in given))
     return above / sqrt(below) if below > 1e-9 else 0.0
-
-
-def _gave_none(scored: Scored) -> bool:
-    return scored.output is not None and not given_labels(scored)

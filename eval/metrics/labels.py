@@ -1,24 +1,25 @@
 """The labels of a classified case: the right ones, those that were given, and the confidence in them."""
 
-from collections.abc import Sequence
-
 from eval.datasets import Case
 from eval.metrics.metric import Scored
 from eval.metrics.reading import items, listed, output_of
 from eval.scorers.classification import INVALID
 
 __all__ = [
+    "NONE",
     "abstained",
+    "classes_of",
     "confidence_of",
-    "given_class",
     "given_labels",
     "is_right",
     "is_several",
     "is_single",
     "offered",
-    "right_class",
     "right_labels",
 ]
+
+NONE = "NONE"
+"""The class of a case to which none of its labels applies."""
 
 
 def is_several(case: Case) -> bool:
@@ -43,16 +44,14 @@ def given_labels(scored: Scored) -> tuple[str, ...]:
     return tuple(str(label["name"]) for label in items(output_of(scored), "labels") if "name" in label)
 
 
-def right_class(case: Case) -> str | None:
-    """Of a case with one label the right one; None where none of those offered applies."""
-    labels: Sequence[str] = listed(case, "labels")
-    return labels[0] if labels else None
-
-
-def given_class(scored: Scored) -> str:
-    """Of a case with one label the given one; INVALID where there is none, or one that wasn't offered."""
-    given = given_labels(scored)
-    return given[0] if given and given[0] in offered(scored.case) else INVALID
+def classes_of(scored: Scored) -> tuple[str, str]:
+    """Of a case with one label the right class and the given one. NONE is that of no label where none applies; INVALID
+    that of a failure, of a label that wasn't offered, and of no label where one applies."""
+    right = next(iter(listed(scored.case, "labels")), NONE)
+    given = next(iter(given_labels(scored)), None)
+    if given is None:
+        return right, NONE if right == NONE and scored.output is not None else INVALID
+    return right, given if given in offered(scored.case) else INVALID
 
 
 def is_right(scored: Scored) -> bool:

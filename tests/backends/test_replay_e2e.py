@@ -28,7 +28,7 @@ REQUESTS: Mapping[str, Mapping[str, Any]] = {
     "rewrite": {"text": "I will call you tomorrow at 9.", "style": "formal"},
     "generate": {"instruction": "Write one short sentence about ice.", "max_words": 12},
     "classify": {"text": "Where is my parcel?", "labels": [{"name": "question"}, {"name": "praise"}]},
-    "extract": {"text": "Ada Lovelace lived in London.", "types": [{"name": "PERSON"}, {"name": "CITY"}]},
+    "extract": {"text": "Ada Lovelace sang.", "types": [{"name": "PERSON"}]},
 }
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from chains.result import CacheState, Usage
 from chains.terms import Terms, on_terms
 from chains.traffic.admission import Admission
 from chains.traffic.breaker import Breaker
+from chains.traffic.cache import AnswerCache
 from chains.traffic.lane import Lane
 from tests.backends.cassettes import GREEDY, lines_of, recording, replaying, script, scripted_inside, with_model
 
@@ -349,13 +351,15 @@ def test_a_model_that_refuses_logprobs_is_replayed_as_one(tmp_path: Path) -> Non
 
 
 def lane(model: Any) -> Lane:
-    return Lane("m", model, Admission("m", 16, 64, 60), Breaker("m", threshold=2))
+    cache = AnswerCache(1 << 20, 60)
+    return Lane("m", model, Admission("m", 16, 64, 60), Breaker("m", threshold=2), cache=cache)
 
 
 def test_whoever_shares_an_answer_has_used_its_recording_too(tmp_path: Path) -> None:
     async def ask(way: Lane, terms: Terms) -> tuple[Sequence[str], CacheState]:
         with on_terms(terms), open_ledger() as ledger, noting_recordings() as noted:
             await way.ainvoke("Hello", **GREEDY)
+            ledger.accept()
         return noted.used, ledger.cache
 
     async def work(model: ScoringRecordingChatModel) -> None:
@@ -365,6 +369,9 @@ def test_whoever_shares_an_answer_has_used_its_recording_too(tmp_path: Path) -> 
         assert (how, shared, alone) == (CacheState.MISS, CacheState.SHARED, CacheState.MISS)
         assert len(first) == 1
         assert first == second != other
+        kept = Terms(caller="a", cache=True)
+        assert [await ask(way, kept) for _ in range(2)] == [(first, CacheState.MISS), (first, CacheState.HIT)]
+        assert await ask(way, replace(kept, repeat=1)) == (other, CacheState.MISS)
         await way.aclose()
 
     config = script({"answer": "word " * 5, "token_ms": 5})

@@ -4,7 +4,6 @@ import asyncio
 import math
 import subprocess
 import sys
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 from pathlib import Path
@@ -39,6 +38,7 @@ from chains.errors import (
     ContextExceeded,
 )
 from tests.conftest import ROOT
+from tests.traffic.virtual_time import run
 
 T = TypeVar("T")
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "answer", "schema": {"type": "object"}}}
@@ -53,7 +53,7 @@ def scripted(*lines: dict[str, Any], **keys: Any) -> ScriptedChatModel:
 
 
 def ask(model: ScriptedChatModel, text: str = "Hello there", **options: Any) -> AIMessage:
-    return asyncio.run(model.ainvoke(text, **options))
+    return run(model.ainvoke(text, **options))
 
 
 async def streamed(model: ScriptedChatModel, text: str = "Hello there", **options: Any) -> list[AIMessageChunk]:
@@ -104,7 +104,7 @@ async def outcomes(calls: list[Awaitable[Any]]) -> list[str]:
 def test_an_answer(line: dict[str, Any], options: dict[str, Any], text: str, reason: str, written: int) -> None:
     model = scripted(line)
     answer = ask(model, **options)
-    chunks = asyncio.run(streamed(model, **options))
+    chunks = run(streamed(model, **options))
     assert answer.text == "".join(chunk.text for chunk in chunks) == text
     assert answer.response_metadata == {"model_name": "script", "finish_reason": reason}
     assert answer.usage_metadata == {"input_tokens": 2, "output_tokens": written, "total_tokens": 2 + written}
@@ -116,7 +116,7 @@ def test_an_answer(line: dict[str, Any], options: dict[str, Any], text: str, rea
 def test_the_last_user_message_decides() -> None:
     model = scripted({"when": "rain", "answer": "Wet."}, {"when": "sun", "answer": "Dry."})
     talk = [SystemMessage("rain"), HumanMessage("rain"), AIMessage("Wet."), HumanMessage("sun")]
-    assert asyncio.run(model.ainvoke(talk)).text == "Dry."
+    assert run(model.ainvoke(talk)).text == "Dry."
     with pytest.raises(BackendRejected, match="no answer of the script fits"):
         ask(model, "snow")
 
@@ -171,7 +171,7 @@ def test_a_failure_after_tokens(line: dict[str, Any], kind: type[BackendError], 
             got.append(str(chunk.text))  # noqa: PERF401 - what came before the error is wanted
 
     with pytest.raises(kind, match=words):
-        asyncio.run(work())
+        run(work())
     assert len(got) == seen
     assert (model.active, model.served_tokens) == (0, seen)
 
@@ -185,7 +185,7 @@ def test_a_line_serves_as_often_as_it_says() -> None:
         return [(await outcomes([model.ainvoke(text)]))[0] for text in "abaaab"]
 
     failed = "backend_unavailable"
-    assert asyncio.run(work()) == [failed, "once", failed, "ever", "ever", "ever"]
+    assert run(work()) == [failed, "once", failed, "ever", "ever", "ever"]
 
 
 def test_chances_follow_from_the_seed() -> None:
@@ -195,13 +195,13 @@ def test_chances_follow_from_the_seed() -> None:
         model = scripted(*lines, seed=seed)
         return await outcomes([model.ainvoke(text) for text in texts])
 
-    first = asyncio.run(work(1, "x" * 1000))
-    assert asyncio.run(work(1, "x" * 1000)) == first
-    assert asyncio.run(work(2, "x" * 1000)) != first
+    first = run(work(1, "x" * 1000))
+    assert run(work(1, "x" * 1000)) == first
+    assert run(work(2, "x" * 1000)) != first
     assert first.count("rare") == pytest.approx(300, abs=60)
     assert first.count("even") == pytest.approx(350, abs=60)
     # The n-th request that reaches a line gets its n-th draw, whoever comes between.
-    mixed = asyncio.run(work(1, "yx" * 1000))
+    mixed = run(work(1, "yx" * 1000))
     assert [answer == "rare" for answer in mixed[1::2]] == [answer == "rare" for answer in first]
 
 
@@ -223,16 +223,16 @@ def test_only_so_many_are_worked_on_at_once() -> None:
 
     async def work() -> float:
         watching = asyncio.create_task(watch())
-        start = time.monotonic()
+        start = asyncio.get_running_loop().time()
         calls = asyncio.gather(*(model.ainvoke("Hello") for _ in range(6)))
         await asyncio.sleep(0.02)
         assert (model.active, model.waiting) == (2, 4)
         await calls
         watching.cancel()
-        return time.monotonic() - start
+        return asyncio.get_running_loop().time() - start
 
     for _ in range(2):  # in an event loop of its own each
-        assert 0.15 <= asyncio.run(work()) < 0.4
+        assert run(work()) == pytest.approx(0.15)
     assert (most, model.active, model.waiting, model.cancelled) == (2, 0, 0, 0)
 
 
@@ -249,7 +249,7 @@ def test_a_failure_at_the_door_takes_no_slot() -> None:
         stuck.cancel()
         assert (await behind).text == "x"
 
-    asyncio.run(work())
+    run(work())
 
 
 async def leaves_a_call(model: ScriptedChatModel) -> int:
@@ -284,7 +284,7 @@ def test_who_leaves_stops_the_work_at_once(leave: Callable[[ScriptedChatModel], 
         assert model.served_tokens == served, "it went on for nobody"
         return seen, served
 
-    seen, served = asyncio.run(work())
+    seen, served = run(work())
     assert seen <= served <= 25
     assert served - seen == model.unread_tokens or leave is leaves_a_call
 
@@ -300,7 +300,7 @@ def test_the_work_goes_on_for_a_caller_who_only_stops_reading() -> None:
         await asyncio.sleep(0.01)
         assert model.unread_tokens == 19
 
-    asyncio.run(work())
+    run(work())
 
 
 @pytest.mark.parametrize(
@@ -324,10 +324,10 @@ def test_the_context_is_never_cut(limit: int | None, max_tokens: int | None, nee
         await model.ainvoke(messages, max_tokens=max_tokens)
 
     if needed is None:
-        return asyncio.run(work())
+        return run(work())
     for call in (work, lambda: model.ainvoke(messages, max_tokens=max_tokens)):
         with pytest.raises(ContextExceeded) as caught:
-            asyncio.run(call())
+            run(call())
         assert (caught.value.needed, caught.value.limit, caught.value.reserved) == (needed, limit, max_tokens or 0)
     return None
 
@@ -344,20 +344,20 @@ def test_logprobs_follow_from_the_letters() -> None:
         assert 0.3 < sum(math.exp(one["logprob"]) for one in top) <= 1
     assert found == ask(scripted({"answer": FIVE}), logprobs=True, top_logprobs=3).response_metadata["logprobs"]
     assert {len(one["top_logprobs"]) for one in ask(model, logprobs=True).response_metadata["logprobs"]} == {0}
-    chunks = asyncio.run(streamed(model, logprobs=True))
+    chunks = run(streamed(model, logprobs=True))
     assert [chunk.response_metadata["logprobs"][0]["token"] for chunk in chunks[:-1]] == [c.text for c in chunks[:-1]]
 
 
 def test_continuations_are_scored() -> None:
     model = scripted({"when": "colour", "scores": {"red": -0.5, "dark red": -2}}, {"answer": "x"})
     question: list[Any] = [HumanMessage("Which colour?")]
-    found = asyncio.run(model.score_continuations(question, ["dark red", "red", "blue", "light blue"])).scores
+    found = run(model.score_continuations(question, ["dark red", "red", "blue", "light blue"])).scores
     assert found[:2] == [ContinuationScore(-2, 2), ContinuationScore(-0.5, 1)]
     assert [score.tokens for score in found] == [2, 1, 1, 2]
     assert found[3].logprob < found[2].logprob < 0
-    assert asyncio.run(model.score_continuations([HumanMessage("x")], ["blue"])).scores == found[2:3]
+    assert run(model.score_continuations([HumanMessage("x")], ["blue"])).scores == found[2:3]
     with pytest.raises(ValueError, match="empty"):
-        asyncio.run(model.score_continuations(question, ["red", ""]))
+        run(model.score_continuations(question, ["red", ""]))
 
 
 @pytest.mark.parametrize(
@@ -373,7 +373,7 @@ def test_continuations_are_scored() -> None:
 def test_scoring_fails_as_an_answer_does(line: dict[str, Any], keys: dict[str, Any], kind: type[Exception]) -> None:
     model = scripted(line, **keys)
     with pytest.raises(kind):
-        asyncio.run(model.score_continuations([HumanMessage("Which colour?")], ["red"]))
+        run(model.score_continuations([HumanMessage("Which colour?")], ["red"]))
     assert model.active == 0
 
 
@@ -387,11 +387,11 @@ def test_what_it_can_do() -> None:
         await model.warm()
         return await model.inspect(), await model.server_slots()
 
-    assert asyncio.run(work()) == (ServerState("scripted", "script", 9, loaded=True), 3)
+    assert run(work()) == (ServerState("scripted", "script", 9, loaded=True), 3)
     with pytest.raises(NotImplementedError):
         model.invoke("x")
     with pytest.raises(ValueError, match="type 'tool'"):
-        asyncio.run(model.ainvoke([ToolMessage("x", tool_call_id="1")]))
+        run(model.ainvoke([ToolMessage("x", tool_call_id="1")]))
     with pytest.raises(TypeError, match="takes no top_k"):
         ask(model, top_k=3)
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from chains.recordings import noting_recordings
+from cli.evaluate import app
 from tests.backends.cassettes import GREEDY, recording, script
 
-pytestmark = pytest.mark.e2e
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -30,33 +31,38 @@ def recorded(path: Path) -> Sequence[str]:
     return asyncio.run(work())
 
 
-def test_verify(copydesk: Command, tmp_path: Path) -> None:
+def cassette(*arguments: str | Path) -> Result:
+    """The command within this process: its start takes longer than all that it does."""
+    return CliRunner().invoke(app, ["cassette", *map(str, arguments)])
+
+
+def test_verify_prints_what_there_is_and_what_is_wrong(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     recorded(path)
-    done = copydesk("eval", "cassette", "verify", str(path))
-    assert done.returncode == 0, done.stderr
+    done = cassette("verify", path)
+    assert done.exit_code == 0
     assert "2 chat" in done.stdout
     assert f"2 recordings, {path.stat().st_size} bytes" in done.stdout
-    done = copydesk("eval", "cassette", "verify", str(path), "--json")
-    (told,) = json.loads(done.stdout)
+    (told,) = json.loads(cassette("verify", path, "--json").stdout)
     assert (told["recordings"], told["model"], told["problems"]) == ({"chat": 2}, "scripted script", [])
     path.write_bytes(path.read_bytes() + b"nonsense\n")
-    done = copydesk("eval", "cassette", "verify", str(path))
-    assert done.returncode == 1
+    done = cassette("verify", path)
+    assert done.exit_code == 1
     assert f"{path}:4: Invalid JSON" in done.stdout
+
+
+@pytest.mark.e2e
+def test_what_is_wrong_with_the_call_is_a_message(copydesk: Command, tmp_path: Path) -> None:
     done = copydesk("eval", "cassette", "verify", str(tmp_path / "absent"))
     assert (done.returncode, done.stdout) == (2, "")
-    assert "there are no recordings" in done.stderr
+    assert done.stderr == f"copydesk: {tmp_path / 'absent'}: there are no recordings\n"
 
 
-def test_prune_and_redact(copydesk: Command, tmp_path: Path) -> None:
+def test_prune_and_redact(tmp_path: Path) -> None:
     path, run = tmp_path / "a.jsonl", tmp_path / "run.jsonl"
     first, _ = recorded(path)
     run.write_text(json.dumps({"case": "1", "recordings": [first]}) + "\n")
-    done = copydesk("eval", "cassette", "prune", str(path), str(run), "--dry-run")
-    assert (done.returncode, done.stdout) == (0, "1 recordings would stay, 1 would go\n"), done.stderr
-    done = copydesk("eval", "cassette", "prune", str(path), str(run))
-    assert done.stdout.startswith("1 recordings stay, 1 went: ")
-    done = copydesk("eval", "cassette", "redact", str(path), "--pattern", "Well")
-    assert (done.returncode, done.stdout) == (0, "0 requests were redacted, 1 answers rewritten\n"), done.stderr
+    assert cassette("prune", path, run, "--dry-run").stdout == "1 recordings would stay, 1 would go\n"
+    assert cassette("prune", path, run).stdout.startswith("1 recordings stay, 1 went: ")
+    assert cassette("redact", path, "--pattern", "Well").stdout == "0 requests were redacted, 1 answers rewritten\n"
     assert "[redacted]." in path.read_text()

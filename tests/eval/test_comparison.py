@@ -53,7 +53,7 @@ def header(names: Sequence[str], repeats: int = 1) -> RunHeader:
 
 
 def outcome(name: str, case: Case, repeat: int, text: str | None, **others: Any) -> Outcome:
-    output = {"summary": text, "shortened": False, "unsupported": [], "coverage": {"chunks": 1}}
+    output: dict[str, Any] = {"summary": text, "shortened": False, "unsupported": [], "coverage": {"chunks": 1}}
     failure = Failure(code="output_invalid", message="no text")
     answered: dict[str, Any] = {"error": failure} if text is None else {"output": output}
     return Outcome(variant=name, case=case.id, repeat=repeat, **answered, **others)

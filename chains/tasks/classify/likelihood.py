@@ -54,9 +54,10 @@ class ByLikelihood:
         return Judgement(confidences, ConfidenceMethod.LIKELIHOOD, len(found), APPLIES)
 
     async def _known_priors(self, shots: Shots, names: Sequence[str]) -> list[float]:
-        """The log-likelihood of each name after texts that say nothing. It takes as long as a text does, once."""
-        digest = hashlib.sha256(json.dumps(shots).encode()).hexdigest()
-        missing = [name for name in names if are_noted() or (digest, name) not in self._priors]
+        """The log-likelihood of each name after texts that say nothing. It takes as long as a text does, once; each
+        time where it is noted what a request asks."""
+        digest, asks_anew = hashlib.sha256(json.dumps(shots).encode()).hexdigest(), are_noted()
+        missing = [name for name in names if asks_anew or (digest, name) not in self._priors]
         known = {name: self._priors[digest, name] for name in names if name not in missing}
         if missing:
             try:

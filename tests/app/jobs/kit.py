@@ -77,7 +77,7 @@ def submit(client: httpx.Client, items: Sequence[Any], task: str = "summarize", 
     return str(response.json()["id"])
 
 
-def ended(client: httpx.Client, id: str, seconds: float = 60) -> dict[str, Any]:
+def ended(client: httpx.Client, id: str, seconds: float = 180) -> dict[str, Any]:
     """The job once it has ended."""
     deadline = time.monotonic() + seconds
     while True:

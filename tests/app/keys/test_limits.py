@@ -17,6 +17,7 @@ import yaml
 from app.keys.secret import PresentedKey
 from tests.app.keys.holders import calling, connected, new_key
 from tests.app.test_operations import value
+from tests.backends.ollama_server import HeldModel, OllamaServer, canned_server
 from tests.conftest import SCRIPT, Service, serving, wait_until
 from tests.servers import RedisServer
 
@@ -25,9 +26,26 @@ pytestmark = pytest.mark.e2e
 BODY = {"text": "x"}
 
 
-def configured(folder: Path, **sections: Any) -> Path:
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[OllamaServer]:
+    """Behind the backend `gpu`. Its model can hold what says so."""
+    with canned_server(HeldModel(), parallel=64) as server:
+        yield server
+
+
+@pytest.fixture
+def model(upstream: OllamaServer) -> HeldModel:
+    assert isinstance(upstream.model, HeldModel)
+    return upstream.model
+
+
+def configured(folder: Path, upstream: OllamaServer, **sections: Any) -> Path:
     path = folder / "copydesk.yaml"
-    backends = {"script": {"kind": "scripted", "answers": list(SCRIPT)}}
+    backends = {
+        "script": {"kind": "scripted", "answers": list(SCRIPT)},
+        "gpu": {"kind": "ollama", "base_url": upstream.base_url, "model": upstream.model_name, "concurrency": 16},
+    }
+    sections["routes"] = {"default": ["script"]}
     path.write_text(yaml.safe_dump({"backends": backends, **sections}))
     return path
 
@@ -38,17 +56,31 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def service(url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(url: str, upstream: OllamaServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     new_key(url)  # or the service would need none
-    path = configured(tmp_path_factory.mktemp("limits"))
+    path = configured(tmp_path_factory.mktemp("limits"), upstream)
     with serving("--config", str(path), environment={"COPYDESK_DATABASE__URL": url}) as running:
         yield running
+
+
+def wait_for_a_young_minute() -> None:
+    """Go on when much of the minute is left. What is counted per minute counts by that of the clock, and its parts: of
+    two requests a moment before its end a little less than two are left after it, which is one."""
+    second = time.time() % 60
+    if second > 40:
+        time.sleep(60 - second)
+
+
+@pytest.fixture
+def early() -> None:
+    wait_for_a_young_minute()
 
 
 def told(response: httpx.Response) -> tuple[str, str]:
     return response.headers["ratelimit-limit"], response.headers["ratelimit-remaining"]
 
 
+@pytest.mark.usefixtures("early")
 def test_requests_per_minute(service: Service, url: str) -> None:
     with calling(service, new_key(url, requests_per_minute=3)) as client:
         assert told(client.get("/v1/tasks")) == ("3", "3"), "reading is not counted, and told all the same"
@@ -65,6 +97,7 @@ def test_requests_per_minute(service: Service, url: str) -> None:
         assert client.get("/v1/tasks").status_code == 200
 
 
+@pytest.mark.usefixtures("early")
 def test_every_answer_of_a_limited_key_tells_what_is_left(service: Service, url: str) -> None:
     with calling(service, new_key(url, "tasks:summarize", requests_per_minute=10)) as client:
         assert told(client.post("/v1/summarize", json={})) == ("10", "9"), "an invalid request"
@@ -101,6 +134,7 @@ def test_what_fails_and_what_is_left_is_charged_too(service: Service, url: str) 
         assert wait_until(lambda: int(told(client.get("/v1/tasks"))[1]) < 10_000)
 
 
+@pytest.mark.usefixtures("early")
 def test_the_closest_limit_is_told(service: Service, url: str) -> None:
     with calling(service, new_key(url, requests_per_minute=100, tokens_per_minute=50)) as client:
         assert told(client.get("/v1/tasks")) == ("100", "100")
@@ -109,41 +143,39 @@ def test_the_closest_limit_is_told(service: Service, url: str) -> None:
         assert wait_until(lambda: told(client.get("/v1/tasks")) == ("50", "0"))
 
 
-def slots_in_use(service: Service, metrics: PresentedKey) -> float:
-    with calling(service, metrics) as client:
-        return value(client, 'copydesk_backend_slots_in_use{backend="script"}')
-
-
-def slow_request(service: Service, key: PresentedKey, number: int) -> httpx.Response:
+def held_request(service: Service, key: PresentedKey, number: int) -> httpx.Response:
     """Every second one is a stream. No two are the same: these would share one answer."""
     with calling(service, key) as client:
         path = "/v1/summarize/stream" if number % 2 else "/v1/summarize"
-        return client.post(path, json={"text": f"take your time {number}"})
+        return client.post(path, json={"text": f"hold {number}", "backend": "gpu"})
 
 
-def test_requests_at_once(service: Service, url: str) -> None:
-    key, metrics = new_key(url, concurrency=2, requests_per_minute=600), new_key(url, "metrics")
-    with ThreadPoolExecutor(2) as pool, calling(service, key) as client:
-        running = [pool.submit(slow_request, service, key, number) for number in range(2)]
-        assert wait_until(lambda: slots_in_use(service, metrics) == 2)
+@pytest.mark.usefixtures("early")
+def test_requests_at_once(service: Service, model: HeldModel, url: str) -> None:
+    key = new_key(url, "tasks", "backends", concurrency=2, requests_per_minute=600)
+    with ThreadPoolExecutor(2) as pool, calling(service, key) as client, model.holding():
+        running = [pool.submit(held_request, service, key, number) for number in range(2)]
+        assert wait_until(lambda: model.held == 2)
         refused = client.post("/v1/summarize", json=BODY)
         assert (refused.json()["code"], refused.headers["retry-after"]) == ("concurrency_limited", "1")
         assert told(refused) == ("600", "598"), "what is refused for want of a slot is not counted"
         assert client.get("/v1/tasks").status_code == 200, "reading needs no slot"
+        model.let_go()
         assert [future.result().status_code for future in running] == [200, 200]
         assert wait_until(lambda: client.post("/v1/summarize", json=BODY).status_code == 200)
 
 
-def test_whoever_hangs_up_gives_the_slot_back(service: Service, url: str) -> None:
+def test_whoever_hangs_up_gives_the_slot_back(service: Service, model: HeldModel, url: str) -> None:
     def is_free() -> bool:
         return client.post("/v1/summarize", json=BODY).status_code == 200
 
-    key = new_key(url, concurrency=1)
+    key = new_key(url, "tasks", "backends", concurrency=1)
     with calling(service, key) as client:
         for path in ("/v1/summarize", "/v1/summarize/stream"):
             assert wait_until(is_free)
-            with pytest.raises(httpx.ReadTimeout):
-                client.post(path, json={"text": "take your time"}, timeout=1)
+            impatient = httpx.Timeout(120, read=0.5)
+            with model.holding(), pytest.raises(httpx.ReadTimeout):
+                client.post(path, json={"text": "hold", "backend": "gpu"}, timeout=impatient)
         assert wait_until(is_free)
         with client.stream("POST", "/v1/summarize/stream", json={"text": "at length"}) as stream:
             pieces = stream.iter_bytes()  # httpx closes the response when this is let go
@@ -194,25 +226,31 @@ def admitted(service: Service, key: PresentedKey, requests: int) -> int:
     return found
 
 
-def test_workers_share_their_limits_in_redis(redis_server: RedisServer, url: str, tmp_path: Path) -> None:
+def test_workers_share_their_limits_in_redis(
+    redis_server: RedisServer, upstream: OllamaServer, model: HeldModel, url: str, tmp_path: Path
+) -> None:
     """Also after Redis was gone for a while."""
-    path = configured(tmp_path, server={"workers": 2}, limits={"redis_url": redis_server.url})
+    path = configured(tmp_path, upstream, server={"workers": 2}, limits={"redis_url": redis_server.url})
     keys = [new_key(url, requests_per_minute=limit) for limit in (7, 7)]
     metrics = new_key(url, "metrics")
     with serving("--config", str(path), environment={"COPYDESK_DATABASE__URL": url}) as service:
         try:
             assert admitted(service, keys[0], 16) == 7
-            slow = new_key(url, concurrency=3, tokens_per_minute=1000)
-            with ThreadPoolExecutor(8) as pool:
-                statuses = [pool.submit(slow_request, service, slow, number) for number in range(8)]
-                assert sorted(future.result().status_code for future in statuses) == [200] * 3 + [429] * 5
+            slow = new_key(url, "tasks", "backends", concurrency=3, tokens_per_minute=1000)
+            with ThreadPoolExecutor(8) as pool, model.holding():
+                asked = [pool.submit(held_request, service, slow, number) for number in range(8)]
+                assert wait_until(lambda: model.held == 3 and sum(future.done() for future in asked) == 5)
+                model.let_go()
+                assert sorted(future.result().status_code for future in asked) == [200] * 3 + [429] * 5
             with calling(service, slow) as client:
                 assert wait_until(lambda: int(told(client.get("/v1/tasks"))[1]) < 1000)
+            wait_for_a_young_minute()
             redis_server.stop()
             with calling(service, keys[1]) as client:
                 assert told(client.get("/v1/tasks")) == ("3", "3"), "each of two workers has its half meanwhile"
             assert 3 <= admitted(service, keys[1], 16) <= 6
-            assert any("Redis fails, each worker counts for itself" in line for line in service.log)
+            said = "Redis fails, each worker counts for itself"
+            assert wait_until(lambda: any(said in line for line in service.log))
             with calling(service, metrics) as client:
                 assert value(client, "copydesk_limits_redis_failures_total") >= 1
         finally:
@@ -226,6 +264,7 @@ def counted_in(server: RedisServer, service: Service, url: str) -> bool:
         return bool(client.keys("*requests*"))
 
 
+@pytest.mark.usefixtures("early")
 def test_many_at_once_never_get_more_than_there_is(service: Service, url: str) -> None:
     key = new_key(url, requests_per_minute=20)
     statuses: list[int] = []

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 import pytest
 import regex
 
+from chains.prompts import load_prompt_set
 from eval.datasets import Case, load_dataset
 from eval.metrics.table import metrics_of
 from tests.conftest import ROOT
-from tests.eval.metrics.answers import made, scored, summary, text, values
+from tests.eval.metrics.answers import made, perfect, scored, summary, text, values
 
 LANGUAGES = ("en", "de", "zh", "ar", "ja")
 TASKS = ("summarize", "rewrite")
@@ -101,6 +102,18 @@ def test_a_leaked_example(cases: Mapping[tuple[str, str], list[Case]], task: str
     assert mean("leak_free", answers, language) == 1.0
     assert mean("leak_free", leaking, language) == 0.0
     assert mean("leak_free", [(case, half) for case, _ in answers], language) == 0.0
+
+
+@pytest.mark.parametrize("task", ["classify", "extract", "generate", "rewrite", "summarize"])
+def test_no_expected_answer_repeats_the_projects_own_prompts(task: str) -> None:
+    prompts = load_prompt_set(ROOT / "prompts")
+    metric = metrics_of(task)["leak_free"]
+    for version in prompts.versions(task):
+        made = version.ingredients
+        texts = [str(value) for example in made.examples for value in (*example.inputs.values(), example.output)]
+        fixed = [*texts, *(section.text for section in made.source.sections), *made.partials.values()]
+        for case in load_dataset(ROOT / "eval" / "datasets" / task):
+            assert metric.score(scored(case, perfect(case), fixed)) == 1.0, (version.version, case.id)
 
 
 SOURCES = {

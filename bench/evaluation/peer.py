@@ -55,7 +55,7 @@ def installed(folder: Path) -> tuple[Path, Path] | None:
 def _is_new_enough(node: str | None) -> bool:
     if node is None:
         return False
-    return tuple(map(int, node_version(Path(node)).split(".")[:2])) >= _OLDEST_NODE
+    return tuple(map(int, _node_version(Path(node)).split(".")[:2])) >= _OLDEST_NODE
 
 
 def versions(programs: tuple[Path, Path]) -> str:

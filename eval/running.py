@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chains.account import Account
-from chains.errors import BackendBusy, BackendUnavailable, CopydeskError
+from chains.errors import BackendBusy, BackendUnavailable, ConfigurationError, CopydeskError
 from chains.ledger import Ledger
 from chains.recordings import Recordings, noting_recordings
 from chains.result import Bill, Usage
@@ -136,7 +136,7 @@ async def run_plan(
     or full it is tried again, and at last the run stops: what is there stays in the file. One that lacks a recording
     has no outcome; with such cases the run isn't finished.
 
-    Raises BackendUnavailable and BackendBusy.
+    Raises BackendUnavailable and BackendBusy, and ConfigurationError where recordings can't be read or written.
     """
     places = plan.places()
     progress = Progress(total=len(places), resumed=sum(place in file.outcomes for place in places))
@@ -200,7 +200,7 @@ async def _asked(task: Task[Any, Any], job: _Job, asking: Asking) -> Outcome | N
         try:
             result = await asking.runner.run(task.name, request, request_id=request_id, repeat=repeat)
             output = result.output.model_dump(mode="json", exclude_none=True)
-        except (BackendUnavailable, BackendBusy):
+        except (BackendUnavailable, BackendBusy, ConfigurationError):  # which say nothing of the case
             asking.accounts.take(request_id)
             raise
         except CopydeskError as error:

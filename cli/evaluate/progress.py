@@ -52,12 +52,14 @@ class _Lines:
         if is_first or time.monotonic() - self._last >= _EVERY_S:
             self._last = time.monotonic()
             told = _told(progress)
-            line = f"{self._name}: {through} of {progress.total} cases{', ' if told else ''}{told}"
+            line = f"{self._name}: {through} of {progress.total} answers{', ' if told else ''}{told}"
             print(line, file=sys.stderr, flush=True)
 
 
 def _told(progress: "Progress") -> str:
     parts = [f"{progress.resumed} from before"] if progress.resumed and not progress.done else []
+    if progress.missing:
+        parts.append(f"{progress.missing} not recorded")
     if progress.failed:
         parts.append(f"{progress.failed} failed")
     if progress.cost_nano_usd is not None:

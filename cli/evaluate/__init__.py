@@ -9,6 +9,7 @@ import typer
 from cli.evaluate import cassette
 from cli.evaluate.compare import compare
 from cli.evaluate.gate import gate
+from cli.evaluate.judge import judge
 from cli.evaluate.report import report
 from cli.evaluate.run import run
 
@@ -20,5 +21,6 @@ app = typer.Typer(
 app.command()(run)
 app.command()(compare)
 app.command()(gate)
+app.command()(judge)
 app.command()(report)
 app.add_typer(cassette.app, name="cassette")

@@ -189,7 +189,7 @@ recorder = Recorder(Path(sys.argv[1]))
 recorder.begin(HEADER)
 for number in range(100):
     try:
-        recorder.add(HEADER, chat(number, "word " * 20))
+        recorder.add(HEADER, chat(number, "word " * (20 if number else 999)))  # the first one is too long already
     except Exception as error:
         print(number, type(error).__name__)
 """

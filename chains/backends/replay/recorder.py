@@ -102,10 +102,10 @@ class Recorder:
         return holder or self.path / f"{recording.request.task or _NO_TASK}.jsonl"
 
     def _append(self, path: Path, header: Header, line: bytes) -> None:
-        descriptor = self._files.get(path)
+        known, descriptor = None, self._files.get(path)
         if descriptor is None:
             known = next((file for file in self.open().files if file.path == path), CassetteFile(path))
-            descriptor = self._files[path] = _opened(known)
+            descriptor = _opened(known)
             if known.ends_open:
                 line = b"\n" + line
             if known.header is None:
@@ -116,7 +116,10 @@ class Recorder:
                 line = line[os.write(descriptor, line) :]
         except OSError:
             os.ftruncate(descriptor, end)  # a full disk takes a part of a line
+            if known is not None:
+                os.close(descriptor)
             raise
+        self._files[path] = descriptor
 
     def _locked(self) -> int:
         """A descriptor whose lock says that this process records. Raises ConfigurationError."""
@@ -157,6 +160,7 @@ def _opened(known: CassetteFile) -> int:
         os.close(descriptor)
         raise ConfigurationError(f"{known.path}: the file was changed while it was in use: start again")
     os.ftruncate(descriptor, known.whole_bytes)
+    known.size = known.whole_bytes
     return descriptor
 
 

@@ -205,7 +205,7 @@ async def _asked(task: Task[Any, Any], job: _Job, asking: Asking) -> Outcome | N
         try:
             result = await asking.runner.run(task.name, request, request_id=request_id, repeat=repeat)
             output = result.output.model_dump(mode="json", exclude_none=True)
-        except (BackendUnavailable, BackendBusy, ConfigurationError):
+        except (BackendUnavailable, BackendBusy, ConfigurationError):  # which say nothing of the case
             asking.accounts.take(request_id)
             raise
         except CopydeskError as error:

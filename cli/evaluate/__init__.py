@@ -6,7 +6,7 @@ missing.
 
 import typer
 
-from cli.evaluate import cassette, compare, gate, report, run
+from cli.evaluate import cassette, compare, gate, judge, report, run
 
 __all__ = ["app"]
 
@@ -16,5 +16,6 @@ app = typer.Typer(
 app.command()(run.run)
 app.command()(compare.compare)
 app.command()(gate.gate)
+app.command()(judge.judge)
 app.command()(report.report)
 app.add_typer(cassette.app, name="cassette")

@@ -46,12 +46,14 @@ def size(info: MetricInfo, number: float) -> str:
 
 
 def lacks(info: MetricInfo, metric: MetricComparison) -> str:
-    """What an INCONCLUSIVE comparison lacks; nothing of others, and where that isn't known."""
+    """What an INCONCLUSIVE comparison lacks; nothing of others, and where that isn't known. A loss that is greater
+    than any can be says nothing."""
     if metric.verdict is not Verdict.INCONCLUSIVE:
         return ""
     said = []
-    if metric.detectable is not None:
-        said.append(f"The smallest loss that {count(metric.cases)} cases can show is {size(info, metric.detectable)}.")
+    if metric.detectable is not None and metric.detectable <= abs(info.best - info.worst):
+        cases = f"{count(metric.cases)} cases" if metric.cases != 1 else "one case"
+        said.append(f"The smallest loss that {cases} can show is {size(info, metric.detectable)}.")
     if metric.cases_needed is not None:
         said.append(f"About {count(metric.cases_needed)} cases would settle it.")
     return " ".join(said)

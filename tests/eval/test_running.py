@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from chains.backends.replay.modes import RecordingMode, in_mode
 from chains.errors import BackendUnavailable, ConfigurationError, UnknownPrompt
 from eval.outcomes import Outcome
 from eval.run_file import StoredRun, read_run
@@ -250,3 +251,14 @@ def test_a_run_killed_while_it_is_put_in_order_ends_as_the_same_file(prompts: Pa
 @pytest.mark.parametrize(("seconds", "expected"), [(0, ()), (0.5, (0.5,)), (3, (1, 2)), (10, (1, 2, 4, 3))])
 def test_the_waits_for_a_backend_grow(seconds: float, expected: tuple[float, ...]) -> None:
     assert waits(seconds) == expected
+
+
+def test_recordings_that_cannot_be_written_stop_the_run(prompts: Path, data: Path, tmp_path: Path) -> None:
+    """A full disk is no answer of a case."""
+    bench = Bench(prompts, data, script_of(CASES), suite=suite_of(limit=4))
+    folder = tmp_path / "recordings"
+    recorded = in_mode(bench.settings.backends["script"], RecordingMode.RECORD, folder)
+    bench.settings = bench.settings.model_copy(update={"backends": {"script": recorded}})
+    with pytest.raises(ConfigurationError, match="a recording cannot be written"):
+        bench.run(tmp_path / "run.jsonl", tell=lambda _: folder.rmdir())
+    assert read_run(tmp_path / "run.jsonl").outcomes == {}

@@ -64,6 +64,7 @@ def build_report(scored: Scored, pairs: Sequence[tuple[str, str]], judged: Seque
     variants in `judged` decide too, without it those of all. Raises ConfigurationError without the extra."""
     names = [variant.name for variant in scored.header.variants]
     firsts = {(outcome.variant, outcome.case): outcome for outcome in scored.outcomes if outcome.repeat == 0}
+    by_id = {case.id: case for case in scored.cases}
     comparisons = tuple(_comparison(scored, *pair) for pair in pairs)
     thresholds = tuple(result for name in names for result in _thresholds(scored, name))
     decisive = [result for result in thresholds if judged is None or result.variant in judged]
@@ -74,7 +75,7 @@ def build_report(scored: Scored, pairs: Sequence[tuple[str, str]], judged: Seque
         datasets=scored.header.datasets,
         repeats=scored.header.repeats,
         variants=tuple(
-            variant_report(variant, scored.of(variant.name), scored.metrics, _by_metric(scored, variant.name))
+            variant_report(variant, by_id, scored.of(variant.name), scored.metrics, _by_metric(scored, variant.name))
             for variant in scored.header.variants
         ),
         comparisons=comparisons,

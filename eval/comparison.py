@@ -29,6 +29,10 @@ from eval.variant_report import row_score, variant_report
 
 __all__ = ["Scored", "build_report", "score_run"]
 
+_LEAST_FLIP = 0.1
+"""A case counts as flipped where its value differs by this share of the metric's range: every other wording changes an
+overlap by a little."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scored:
@@ -172,11 +176,12 @@ def _metric_comparison(metric: Metric, found: Compared, *, gated: bool) -> Metri
 
 def _flips(scored: Scored, name: str, baseline: str, candidate: str) -> Iterator[Flip]:
     metric = scored.metrics[name]
+    least = _LEAST_FLIP * abs(metric.best - metric.worst)
     befores, afters = (scored.values(variant, name) for variant in (baseline, candidate))
     texts = {variant: _first_texts(scored.of(variant)) for variant in (baseline, candidate)}
     for case, was, now in zip(scored.cases, befores, afters, strict=True):
         before, after = metric.over([was]), metric.over([now])
-        if before is None or after is None or before == after:
+        if before is None or after is None or abs(after - before) < least:
             continue
         yield Flip(
             case=case.id,

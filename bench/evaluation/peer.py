@@ -13,7 +13,7 @@ from bench.evaluation.spending import Spent, spent_by
 from bench.evaluation.workload import Workload
 from eval.datasets import Case
 
-__all__ = ["NODE", "PROMPTFOO", "Peer", "install", "installed"]
+__all__ = ["NODE", "PROMPTFOO", "Peer", "install", "installed", "versions"]
 
 PROMPTFOO = "0.123.1"
 NODE = "22.23.3"
@@ -55,8 +55,20 @@ def installed(folder: Path) -> tuple[Path, Path] | None:
 def _is_new_enough(node: str | None) -> bool:
     if node is None:
         return False
-    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
-    return tuple(map(int, said.strip().lstrip("v").split(".")[:2])) >= _OLDEST_NODE
+    return tuple(map(int, _node_version(Path(node)).split(".")[:2])) >= _OLDEST_NODE
+
+
+def versions(programs: tuple[Path, Path]) -> str:
+    """What is installed, in words. Raises CalledProcessError, OSError."""
+    node, script = programs
+    package = json.loads((script.parents[2] / "package.json").read_text(encoding="utf-8"))
+    return f"promptfoo {package['version']} on Node.js {_node_version(node)}"
+
+
+def _node_version(node: Path) -> str:
+    """Raises CalledProcessError."""
+    said = subprocess.run([str(node), "--version"], capture_output=True, text=True, check=True).stdout
+    return said.strip().removeprefix("v")
 
 
 class Peer:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from eval.suites import Suite
     from eval.variants import PlannedVariant, Wish
 
-__all__ = ["Call", "Evaluation", "Ran", "prepare", "route_of", "run_evaluation"]
+__all__ = ["Call", "Evaluation", "Ran", "prepare", "route_of", "run_evaluation", "tell_missing"]
 
 _RUNS = Path(".copydesk/eval")
 _RECORDINGS = Path("eval/recordings")
@@ -119,7 +119,7 @@ def _in_mode(settings: Settings, suite: "Suite", names: Sequence[str], call: Cal
     for name in names:
         path = _recordings(suite, name, names, call.recordings)
         if call.mode is Mode.REPLAY and settings.backends[name].kind != "replay" and not path.exists():
-            _tell_missing(total, total, path)
+            tell_missing(total, total, path)
         backends[name] = in_mode(settings.backends[name], RecordingMode(call.mode.value), path)
     return settings.model_copy(update={"backends": backends})
 
@@ -134,9 +134,9 @@ def _recordings(suite: "Suite", backend: str, backends: Sequence[str], given: Pa
     return (given or _RECORDINGS) / f"{own}.jsonl"
 
 
-def _tell_missing(missing: int, total: int, path: Path) -> None:
+def tell_missing(missing: int, total: int, path: Path, what: str = "answers") -> NoReturn:
     """Say how many answers need recording, and how that is done. Ends the command."""
-    print(f"copydesk: {missing} of {total} answers need recording, into {path}:", file=sys.stderr)
+    print(f"copydesk: {missing} of {total} {what} need recording, into {path}:", file=sys.stderr)
     print(f"copydesk:   {same_command(mode=Mode.RECORD_MISSING.value)}", file=sys.stderr)
     raise typer.Exit(ExitCode.RECORDINGS_MISSING)
 
@@ -162,7 +162,7 @@ def run_evaluation(evaluation: Evaluation) -> Ran:
             raise typer.Exit(130) from None
         if progress.missing:
             path.unlink()  # to replay it again costs nothing, and another mode begins another file
-            _tell_missing(progress.missing, progress.total, _recordings_of(evaluation))
+            tell_missing(progress.missing, progress.total, _recordings_of(evaluation))
         if progress.done:
             print(f"{suite.name}: {_summary(progress)}, in {path}", file=sys.stderr)
         order = {variant.name: place for place, variant in enumerate(file.header.variants)}

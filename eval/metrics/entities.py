@@ -24,13 +24,14 @@ def found_spans(scored: Scored) -> tuple[Span, ...]:
     offsets are none of its own."""
     source = source_of(scored)
     places = _places(source) if unit_of(scored.case) == "utf16" else dict(enumerate(range(len(source) + 1)))
+    kinds = [str(one.get("type")) for one in items(output_of(scored), "entities")]
     spans = []
-    for number, one in enumerate(items(output_of(scored), "entities")):
-        start, end = places.get(one["offset"]), places.get(one["offset"] + one["length"])
+    for number, (kind, (_, offset, length)) in enumerate(zip(kinds, placed(scored), strict=True)):
+        start, end = places.get(offset), places.get(offset + length)
         if start is None or end is None or start >= end:
-            spans.append(_outside(number, one["type"]))
+            spans.append(_outside(number, kind))
         else:
-            spans.append(Span(one["type"], start, end))
+            spans.append(Span(kind, start, end))
     return (*spans, *(_outside(number, kind) for number, kind in enumerate(ungrounded(scored), len(spans))))
 
 
@@ -44,8 +45,15 @@ def named(scored: Scored) -> int:
 
 
 def placed(scored: Scored) -> list[tuple[str, int, int]]:
-    """Each entity's text, offset and length, as they were given."""
-    return [(one["text"], one["offset"], one["length"]) for one in items(output_of(scored), "entities")]
+    """Each entity's text, offset and length, as they were given; what isn't told is no place of the source."""
+    return [
+        (str(one.get("text")), _number(one.get("offset")), _number(one.get("length")))
+        for one in items(output_of(scored), "entities")
+    ]
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else -1
 
 
 def unit_of(case: Case) -> Literal["utf16", "unicode"]:

@@ -1,5 +1,6 @@
 """Generated texts and objects: what they state, and whether they are as they were asked to be."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from eval.metrics.metric import Kind, Metric, Scored, Value
@@ -16,7 +17,9 @@ def _obeys(scored: Scored) -> bool:
 
 def _values(scored: Scored) -> Value:
     wanted = scored.case.expected["output"]
-    found = output_of(scored).get("output") or {}
+    found = output_of(scored).get("output")
+    if not isinstance(found, Mapping):
+        return 0.0
     return sum(name in found and _same(found[name], value) for name, value in wanted.items()) / len(wanted)
 
 

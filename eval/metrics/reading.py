@@ -60,5 +60,6 @@ def listed(case: Case, key: str) -> tuple[Any, ...]:
 
 
 def items(output: Mapping[str, Any], key: str) -> Iterator[Mapping[str, Any]]:
-    """The objects of a list of the output."""
-    return (item for item in output.get(key) or () if isinstance(item, Mapping))
+    """The objects of a list of the output; none where there is no list."""
+    found = output.get(key)
+    return (item for item in (found if isinstance(found, list | tuple) else ()) if isinstance(item, Mapping))

@@ -13,6 +13,8 @@ __all__ = ["one_line", "shortened", "visible"]
 _HIDDEN = regex.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufff9-\ufffb\ufffe\uffff\ud800-\udfff]")
 _PICTURES = 0x2400
 _DELETE = 0x7F
+_CLUSTER = 64
+"""Code points around a cut: what is seen as one character has fewer."""
 
 
 def visible(text: str) -> str:
@@ -37,9 +39,7 @@ def shortened(text: str, limit: int) -> str:
     one (an emoji with its skin tone, a letter with its accent)."""
     if len(text) <= limit:
         return text
-    kept = 0
-    for cluster in regex.finditer(r"\X", text[: limit + 40]):
-        if cluster.end() > limit:
-            break
-        kept = cluster.end()
+    start = max(0, limit - _CLUSTER)
+    ends = (start + cluster.end() for cluster in regex.finditer(r"\X", text[start : limit + _CLUSTER]))
+    kept = max((end for end in ends if end <= limit), default=start)
     return f"{text[:kept]}… ({len(text) - kept:,} more characters)"

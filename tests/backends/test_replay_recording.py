@@ -415,5 +415,7 @@ def test_a_backend_is_replayed_only_from_its_own_recordings(tmp_path: Path) -> N
     for other in (script({"answer": "Else."}), DICE.model_copy(update={"context_tokens": 7})):
         with pytest.raises(ConfigurationError, match="and this one has"):
             in_mode(other, RecordingMode.REPLAY, path)
+        with pytest.raises(ConfigurationError, match="record into another file"):
+            recording(path, other)
     with pytest.raises(ConfigurationError, match="can't be recorded"):
         in_mode(ReplayConfig(path=path), RecordingMode.RECORD, path)

@@ -14,6 +14,7 @@ from chains.traffic.admission import Admission
 from chains.traffic.breaker import Breaker
 from chains.traffic.cache import AnswerCache
 from chains.traffic.lane import Lane
+from chains.traffic.meter import SILENT, Meter
 
 __all__ = ["ask", "lane_over", "using"]
 
@@ -28,13 +29,14 @@ def lane_over(
     retries: int = 0,
     cache: AnswerCache | None = None,
     threshold: int = 5,
+    meter: Meter = SILENT,
     **settings: Any,
 ) -> tuple[Lane, ScriptedChatModel]:
     """A lane and the scripted model at its end; `settings` are the scripted backend's own."""
     given = {"kind": "scripted", "answers": list(answers), **settings}
     model = configuration_class("scripted").model_validate(given).create("script")
     assert isinstance(model, ScriptedChatModel)
-    admission = Admission("script", slots, max_queue, 60)
+    admission = Admission("script", slots, max_queue, 60, meter)
     breaker = Breaker("script", threshold=threshold)
     return Lane("script", model, admission, breaker, retries=retries, cache=cache), model
 

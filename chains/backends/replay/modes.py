@@ -46,10 +46,13 @@ class RecordingConfig(BackendConfig):
         from chains.backends.replay.recording import RecordingChatModel, ScoringRecordingChatModel
         from chains.backends.streamed import StreamedChatModel
 
-        inner = self.inner.create(name)
+        inner, subject = self.inner.create(name), subject_of(self.inner)
         assert isinstance(inner, StreamedChatModel), "every kind's chat model is one"
         recorder = Recorder(self.path)
-        recorder.open()
+        header = recorder.open().header
+        if header is not None and (difference := _difference(header.subject, subject)):
+            recorder.close()
+            raise ConfigurationError(f"{self.path}: {difference}: record into another file or folder")
         kind = ScoringRecordingChatModel if isinstance(inner, ScoresContinuations) else RecordingChatModel
         return kind(
             backend=name,
@@ -57,7 +60,7 @@ class RecordingConfig(BackendConfig):
             timeouts=self.timeouts,
             inner=inner,
             recorder=recorder,
-            subject=subject_of(self.inner),
+            subject=subject,
             overwrites=self.overwrites,
         )
 
@@ -107,8 +110,14 @@ def _check_same(backend: BackendConfig, path: Path) -> None:
         now = subject_of(backend)
     except (ConfigurationError, NotImplementedError):
         return
+    if difference := _difference(recorded, now):
+        raise ConfigurationError(f"{path}: {difference}: record anew with --mode record-missing, into another place")
+
+
+def _difference(recorded: Subject, now: Subject) -> str | None:
+    """What tells a recorded model from another one, in words; None where nothing does."""
     for name in ("kind", "model", "digest", "settings"):
         was, has = getattr(recorded, name), getattr(now, name)
         if was != has:
-            message = f"{path}: it was recorded from a backend with the {name} {was}, and this one has {has}"
-            raise ConfigurationError(f"{message}: record it again with --mode record, into another place")
+            return f"it was recorded from a backend with the {name} {was}, and this one has {has}"
+    return None

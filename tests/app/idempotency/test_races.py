@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 from threading import Barrier
 
 import httpx
@@ -15,6 +14,7 @@ import pytest
 from tests.app.idempotency.replies import LEASE_S, calls, in_use, is_replay, new_key, post
 from tests.app.test_http import problem
 from tests.conftest import Service, wait_until
+from tests.workers import workers_of
 
 pytestmark = pytest.mark.e2e
 
@@ -50,20 +50,12 @@ def outcome(answer: httpx.Response) -> str:
     return "replayed" if is_replay(answer) else "served"
 
 
-def workers(service: Service) -> list[int]:
-    """The processes that serve: the children of the service whose command isn't that of multiprocessing's tracker."""
-    parent = service.process.pid
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return [int(pid) for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-
-
 def test_when_a_worker_dies_another_takes_over_after_its_lease(service: Service) -> None:
     key = new_key()
     with service.client() as dying, service.client() as client, ThreadPoolExecutor(1) as pool:
         lost = pool.submit(post, dying, "slow", key)
         assert wait_until(lambda: in_use(client) == 1)
-        time.sleep(1)  # a service whose workers all die as soon as they have begun is ended
-        killed = workers(service)
+        killed = workers_of(service)
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
         killed_at = time.monotonic()

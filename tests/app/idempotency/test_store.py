@@ -15,6 +15,7 @@ from app.problems import ProblemError
 from app.sections import DatabaseSettings, IdempotencySettings
 from app.store import Database
 from app.store.upgrade import upgrade
+from tests.conftest import wait_until
 
 ID = scope_digest("key-1", "POST", "/v1/summarize", "a")
 REPLY = Reply(200, ((b"content-type", b"application/json"), (b"x-name", "é".encode("latin-1"))), b"\x00\xffbody")
@@ -28,6 +29,13 @@ async def opened(folder: Path, **settings: float) -> AsyncIterator[tuple[ReplySt
         yield ReplyStore(database, IdempotencySettings.model_validate(settings)), database
     finally:
         database.close()
+
+
+async def aged(database: Database, seconds: int) -> None:
+    """Let so much time pass for all keys, at once."""
+    times = {name: sa.text(f"{name} - {seconds * 1000}") for name in ("leased_until", "expires_at")}
+    table = sa.table("idempotent_replies", *(sa.column(name) for name in times))
+    await database.run(lambda connection: connection.execute(sa.update(table).values(times)))
 
 
 async def code_of(work: Coroutine[Any, Any, Any]) -> str:
@@ -50,11 +58,11 @@ def test_a_reply_comes_back_as_it_was_kept(tmp_path: Path) -> None:
 
 def test_a_lease_holds_while_it_is_renewed(tmp_path: Path) -> None:
     async def run() -> None:
-        async with opened(tmp_path, lease_s=1) as (store, _):
+        async with opened(tmp_path, lease_s=600) as (store, database):
             claim = await store.claim(ID, "key-1", "f")
             assert isinstance(claim, Claim)
             for _ in range(4):
-                await asyncio.sleep(0.4)
+                await aged(database, 400)
                 assert await store.renew(claim)
                 assert await code_of(store.claim(ID, "key-1", "f")) == "idempotency_in_progress"
 
@@ -63,9 +71,9 @@ def test_a_lease_holds_while_it_is_renewed(tmp_path: Path) -> None:
 
 def test_after_its_lease_another_takes_over_and_the_first_one_is_told(tmp_path: Path) -> None:
     async def run() -> None:
-        async with opened(tmp_path, lease_s=1) as (store, _):
+        async with opened(tmp_path, lease_s=600) as (store, database):
             first = await store.claim(ID, "key-1", "f")
-            await asyncio.sleep(1.1)
+            await aged(database, 600)
             second = await store.claim(ID, "key-1", "f")
             assert isinstance(first, Claim)
             assert isinstance(second, Claim)
@@ -98,21 +106,22 @@ def test_after_the_window_a_key_is_new_and_its_reply_is_gone(tmp_path: Path) -> 
             claim = await store.claim(ID, "key-1", "f")
             assert isinstance(claim, Claim)
             await store.keep(claim, REPLY)
-            await asyncio.sleep(1.1)
+            await aged(database, 1)
             again = await store.claim(ID, "key-1", "other")
             assert isinstance(again, Claim)
             assert again.ticket != claim.ticket
             await store.keep(again, REPLY)
+            await aged(database, 1)
             purging = asyncio.create_task(store.purge())
-            await asyncio.sleep(2)
+            assert await asyncio.to_thread(wait_until, lambda: count(database) == 0)
             purging.cancel()
-            assert await database.run(rows) == 0
 
     asyncio.run(run())
 
 
-def rows(connection: sa.Connection) -> int:
-    found: int = connection.execute(sa.text("SELECT count(*) FROM idempotent_replies")).scalar_one()
+def count(database: Database) -> int:
+    with database.transaction() as connection:
+        found: int = connection.execute(sa.text("SELECT count(*) FROM idempotent_replies")).scalar_one()
     return found
 
 

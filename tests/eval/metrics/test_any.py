@@ -75,15 +75,25 @@ def test_a_prompt_without_fixed_texts_cannot_leak() -> None:
     assert value("leak_free", made("rewrite", "x", {}), text(EXAMPLE)) == 1.0
 
 
+@pytest.mark.parametrize(
+    "output",
+    [
+        pytest.param({"something": "else", "labels": None, "entities": None}, id="nothing of it"),
+        pytest.param(
+            {"labels": 3, "entities": {"a": 1}, "summary": ["x"], "text": None, "output": [1]}, id="other types"
+        ),
+        pytest.param({"labels": ["a"], "entities": ["b"], "ungrounded": "c", "output": "d"}, id="texts for objects"),
+        pytest.param({"labels": [{}], "entities": [{}], "ungrounded": [{}], "output": {}}, id="empty objects"),
+        pytest.param(
+            {"labels": [{"name": 1, "confidence": "x"}], "entities": [{"offset": "0", "length": None}]}, id="of text"
+        ),
+    ],
+)
 @pytest.mark.parametrize("task", TASKS)
-def test_an_output_that_is_not_the_tasks_own_scores_and_raises_nothing(task: str) -> None:
+def test_an_output_that_is_not_the_tasks_own_is_bad_and_raises_nothing(task: str, output: dict[str, Any]) -> None:
     """A run file of another version, or a task that changed: nothing is found in it."""
-    case = made(task, "x", {"labels": [], "references": ["y"], "facts": ["z"]}, labels=OFFERED)
-    for metric in metrics_of(task).values():
-        metric.score(scored_of(case))
-
-
-def scored_of(case: Case) -> Any:
-    from eval.metrics.metric import Scored
-
-    return Scored(case, {"something": "else", "labels": None, "entities": None})
+    expected = {"labels": ["a"], "references": ["y"], "facts": ["z"], "output": {"a": 2}, "entities": []}
+    case = made(task, "x", expected, labels=OFFERED, output_schema={"type": "object", "required": ["a"]})
+    for name in metrics_of(task):
+        value(name, case, output)
+    assert value("valid_output", case, output) == 0.0

@@ -2,7 +2,9 @@
 
 Prints Markdown: cases per second of whole commands from start to end, processor time a case, the largest memory. All
 ways take turns, so that a busy machine slows them alike; medians. The processor time is what other programs on the
-machine change least. promptfoo is installed from npm into a folder outside
+machine change least. Each tool keeps its results as it does by default: Copydesk in its run file, promptfoo in its
+database; or
+promptfoo in a JSON file alone, which is quicker. promptfoo is installed from npm into a folder outside
 the repository, and runs offline: without telemetry, update checks and cache.
 """
 
@@ -54,7 +56,8 @@ def _ways(task: str, count: int, folder: Path, programs: tuple[Path, Path] | Non
     ways = {"copydesk, replay": ours.replay, "copydesk, instant backend": ours.live}
     if programs is not None:
         ways["promptfoo"] = Peer(programs, folder / "peer", work).run
-        ways["promptfoo --no-write"] = Peer(programs, folder / "peer-no-write", work, ["--no-write"]).run
+        to_file = ["--no-write", "--output", "out.json"]
+        ways["promptfoo, to a file"] = Peer(programs, folder / "peer-to-file", work, to_file).run
     return ways
 
 

@@ -1,7 +1,6 @@
 """`copydesk eval run`: on a backend that answers at once, and on the recordings of its answers."""
 
 import json
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ class Ours:
         (self._folder / name).write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
 
     def record(self) -> Spent:
-        return self._run("record", reports=False)
+        return self._run("record")
 
     def replay(self) -> Spent:
         """On what `record` has recorded."""
@@ -45,14 +44,12 @@ class Ours:
     def live(self) -> Spent:
         return self._run("live")
 
-    def _run(self, mode: str, *, reports: bool = True) -> Spent:
+    def _run(self, mode: str) -> Spent:
         """Raises RuntimeError where it failed, or didn't find what is wrong."""
-        run, out = self._folder / "run.jsonl", self._folder / "out"
+        run = self._folder / "run.jsonl"
         run.unlink(missing_ok=True)
-        shutil.rmtree(out, ignore_errors=True)
         options = {"--mode": mode, "--config": "copydesk.yaml", "--dir": str(_ROOT / "prompts"), "--data": "data"}
         options |= {"--run": "run.jsonl", "--recordings": "recordings.jsonl"}
-        options |= {"--out": "out"} if reports else {}
         words = [word for option in options.items() for word in option]
         spent = spent_by(
             [sys.executable, "-m", "cli.main", "eval", "run", "suite.yaml", *words],

@@ -161,7 +161,7 @@ def _metric(report: "Report") -> "MetricComparison":
 
 
 def _print(report: "Report", score: "JudgedScore", instrument: Instrument) -> None:
-    """The judge's score alone: what the suite's metrics found is in the reports."""
+    """The judge's score: of what the suite's metrics found only what is worse, the rest is in the reports."""
     from eval.reports import figures
 
     comparison, metric = report.comparisons[0], _metric(report)
@@ -176,6 +176,14 @@ def _print(report: "Report", score: "JudgedScore", instrument: Instrument) -> No
             print(remark)
         for line in flip_lines([flip for flip in comparison.flips if flip.metric == metric.metric]):
             print(line)
+    if regressed := _regressed(report):
+        print(f"The suite's own metrics say REGRESSED, by {', '.join(regressed)}: the exit code is the judge's alone")
+
+
+def _regressed(report: "Report") -> list[str]:
+    """The suite's gated metrics in which the candidate is worse."""
+    judged, found = _metric(report), report.comparisons[0].metrics
+    return [each.metric for each in found if each.gated and each != judged and each.verdict.value == "REGRESSED"]
 
 
 def _exit_code(report: "Report", score: "JudgedScore") -> ExitCode:

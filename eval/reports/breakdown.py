@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from eval.report import Answer, CaseReport
+from eval.report import Answer, CaseReport, TradeOff
 
-__all__ = ["Confusion", "Group", "confusions", "groups"]
+__all__ = ["Confusion", "Group", "confusions", "groups", "steps"]
 
 INVALID = "INVALID"
 OTHERS = "other labels"
 _LABELS = 16
+_COVERAGES = (0.25, 0.5, 0.75, 0.9, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +109,9 @@ def _rows(counts: Counter[tuple[str, str]], names: Sequence[str]) -> Iterator[tu
         row = [merged[right, given] for given in (*names, INVALID)]
         if any(row):
             yield right, row
+
+
+def steps(points: Sequence[TradeOff]) -> list[TradeOff]:
+    """Those of the points that come nearest to answering a quarter, half, three quarters, nine tenths and all."""
+    nearest = [min(points, key=lambda point: abs(point.coverage - wanted)) for wanted in _COVERAGES] if points else []
+    return list(dict.fromkeys(nearest))

@@ -13,6 +13,7 @@ __all__ = [
     "milliseconds",
     "money",
     "remark",
+    "share",
     "size",
     "value",
 ]
@@ -25,7 +26,12 @@ def value(info: MetricInfo, number: float | None) -> str:
     """`84.2 %` for a share, else a number of three decimals at most; a dash for None."""
     if number is None:
         return DASH
-    return f"{_signed(f'{number * 100:.1f}')} %" if info.is_share else _plain(number)
+    return share(number) if info.is_share else _plain(number)
+
+
+def share(number: float) -> str:
+    """`84.2 %`."""
+    return f"{_signed(f'{number * 100:.1f}')} %"
 
 
 def difference(info: MetricInfo, number: float, *, unit: bool = True) -> str:

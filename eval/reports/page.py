@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from eval.report import CaseReport, MetricInfo, Report, VariantReport
 from eval.reports import figures, intervals
-from eval.reports.breakdown import Confusion, Group, confusions, groups
+from eval.reports.breakdown import Confusion, Group, confusions, groups, steps
 from eval.reports.page_data import page_data
 from eval.reports.pareto import ParetoPlot, Point, pareto_plot
 from eval.reports.summary import findings
@@ -38,6 +38,7 @@ def html_page(report: Report) -> str:
         lstrip_blocks=True,
     )
     environment.filters["shown"] = one_line
+    environment.filters["steps"] = steps
     style, early = _source("page.css"), _source("theme.js")
     script = "".join(['"use strict";\n(() => {\n', *(_source(name) for name in _SCRIPTS), "})();\n"])
     return environment.get_template("page.html.j2").render(

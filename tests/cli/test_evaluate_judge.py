@@ -110,6 +110,7 @@ def judge_of(rule: Rule, planted: Planted, better: Preference) -> list[Mapping[s
             1,
             ["REGRESSED: summarize@1.4.0, compared with summarize@1.3.0, judged by script (scripted)",
              "0 wins, 0 ties, 40 losses; 0% of them flipped with the order", "40 cases worse, 0 cases better:",
+             "The suite's own metrics say REGRESSED, by facts_stated: the exit code is the judge's alone",
              "before: The council closes bridge 000 for 1000 euros."],
             id="each case lost",
         ),

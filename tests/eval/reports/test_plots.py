@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from eval.outcomes import Failure
-from eval.report import Answer, CaseReport
-from eval.reports.breakdown import confusions, groups
+from eval.report import Answer, CaseReport, TradeOff
+from eval.reports.breakdown import confusions, groups, steps
 from eval.reports.intervals import WIDTH, interval_plots
 from eval.reports.page_data import LIMIT, page_data
 from eval.reports.pareto import Point, front, pareto_plot
@@ -169,3 +169,10 @@ def test_long_texts_are_cut_before_a_case_is_left_out() -> None:
     assert flipped | failed <= kept
     assert (len(cut.text.encode()) <= whole // 2, len(few.text.encode()) <= 40_000) == (True, True)
     assert whole < LIMIT
+
+
+def test_the_steps_of_abstaining_are_those_nearest_to_quarters() -> None:
+    points = [TradeOff(threshold=1 - number / 20, coverage=number / 20, risk=0.1) for number in range(1, 21)]
+    assert [point.coverage for point in steps(points)] == [0.25, 0.5, 0.75, 0.9, 1.0]
+    assert steps(points[:1]) == points[:1]
+    assert steps([]) == []

@@ -14,7 +14,8 @@ from chains.prompts.labels import PRODUCTION
 from cli.evaluate import options
 from cli.evaluate.exits import errors_as_exit_codes
 from cli.evaluate.finish import reported
-from cli.evaluate.session import Call, Evaluation, prepare, route_of, run_evaluation
+from cli.evaluate.session import Call, Evaluation, prepare, run_evaluation
+from cli.evaluate.settings import route_of
 from cli.evaluate.shown import exit_code
 from cli.options import ConfigFile
 from cli.prompts.inputs import PromptOrVersion, one_version

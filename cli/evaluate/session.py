@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as version_of
@@ -19,11 +19,11 @@ from cli.evaluate.command_line import same_command
 from cli.evaluate.exits import ExitCode
 from cli.evaluate.options import Mode
 from cli.evaluate.progress import shown_progress, span
+from cli.evaluate.settings import prices_of
 from cli.prompts.options import folder_of
 
 if TYPE_CHECKING:
     from chains.prompts import PromptSet
-    from chains.result import Usage
     from chains.task import Task
     from eval.case_files import CaseSet
     from eval.outcomes import Outcome
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from eval.suites import Suite
     from eval.variants import PlannedVariant, Wish
 
-__all__ = ["Call", "Evaluation", "Ran", "prepare", "route_of", "run_evaluation", "tell_missing"]
+__all__ = ["Call", "Evaluation", "Ran", "prepare", "run_evaluation", "tell_missing"]
 
 _RUNS = Path(".copydesk/eval")
 _RECORDINGS = Path("eval/recordings")
@@ -229,7 +229,7 @@ def _run(evaluation: Evaluation, file: "RunFile") -> "Progress":
         accounts = Accounts()
         runner = build_trial_runner(started, prompts, tuple(evaluation.asked.backends), accounts)
 
-        asking = Asking(runner, accounts, _prices(evaluation.settings), source, waits(evaluation.call.patience_s))
+        asking = Asking(runner, accounts, prices_of(evaluation.settings), source, waits(evaluation.call.patience_s))
         try:
             with shown_progress(evaluation.suite.name) as tell:
                 return await run_plan(plan, asking, file, tell)
@@ -238,19 +238,3 @@ def _run(evaluation: Evaluation, file: "RunFile") -> "Progress":
 
     with with_started_backends(evaluation.asked) as started:
         return asyncio.run(run(started))
-
-
-def _prices(settings: Settings) -> "Callable[[str, Usage], int | None]":
-    """What tokens cost, by the backend's name and the usage."""
-    if not settings.prices:
-        return lambda backend, usage: None
-    from app.usage.prices import PriceList
-
-    prices = PriceList(settings.prices)
-    return lambda backend, usage: prices.nano_usd(backend, usage) if backend in prices else None
-
-
-def route_of(settings: Settings, task: str) -> str:
-    """The backend that a task's requests go to first."""
-    routes = settings.route()
-    return routes.get(task, routes["default"])[0]

@@ -29,6 +29,10 @@ from eval.variant_report import row_score, variant_report
 
 __all__ = ["Scored", "build_report", "score_run"]
 
+_LEAST_FLIP = 0.1
+"""A case counts as flipped where its value differs by this share of the metric's range: every other wording changes an
+overlap by a little."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scored:
@@ -64,6 +68,7 @@ def build_report(scored: Scored, pairs: Sequence[tuple[str, str]], judged: Seque
     variants in `judged` decide too, without it those of all. Raises ConfigurationError without the extra."""
     names = [variant.name for variant in scored.header.variants]
     firsts = {(outcome.variant, outcome.case): outcome for outcome in scored.outcomes if outcome.repeat == 0}
+    by_id = {case.id: case for case in scored.cases}
     comparisons = tuple(_comparison(scored, *pair) for pair in pairs)
     thresholds = tuple(result for name in names for result in _thresholds(scored, name))
     decisive = [result for result in thresholds if judged is None or result.variant in judged]
@@ -74,7 +79,7 @@ def build_report(scored: Scored, pairs: Sequence[tuple[str, str]], judged: Seque
         datasets=scored.header.datasets,
         repeats=scored.header.repeats,
         variants=tuple(
-            variant_report(variant, scored.of(variant.name), scored.metrics, _by_metric(scored, variant.name))
+            variant_report(variant, by_id, scored.of(variant.name), scored.metrics, _by_metric(scored, variant.name))
             for variant in scored.header.variants
         ),
         comparisons=comparisons,
@@ -171,11 +176,12 @@ def _metric_comparison(metric: Metric, found: Compared, *, gated: bool) -> Metri
 
 def _flips(scored: Scored, name: str, baseline: str, candidate: str) -> Iterator[Flip]:
     metric = scored.metrics[name]
+    least = _LEAST_FLIP * abs(metric.best - metric.worst)
     befores, afters = (scored.values(variant, name) for variant in (baseline, candidate))
     texts = {variant: _first_texts(scored.of(variant)) for variant in (baseline, candidate)}
     for case, was, now in zip(scored.cases, befores, afters, strict=True):
         before, after = metric.over([was]), metric.over([now])
-        if before is None or after is None or before == after:
+        if before is None or after is None or abs(after - before) < least:
             continue
         yield Flip(
             case=case.id,

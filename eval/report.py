@@ -22,6 +22,8 @@ __all__ = [
     "Report",
     "Score",
     "ThresholdResult",
+    "TradeOff",
+    "TypeScore",
     "VariantReport",
 ]
 
@@ -75,10 +77,31 @@ class Score(_Closed):
     cases: int
 
 
+class TypeScore(_Closed):
+    """The entities of one type: how many were expected and how many named, and what came of them by type and place."""
+
+    type: str
+    expected: int
+    named: int
+    precision: float
+    recall: float
+    f1: float
+
+
+class TradeOff(_Closed):
+    """What answering only from a confidence of `threshold` on would give: the share of cases that are answered, and the
+    share of wrong ones among these."""
+
+    threshold: float
+    coverage: float
+    risk: float
+
+
 class VariantReport(_Closed):
     """One variant: its scores, and what it cost. Times are milliseconds of a case, median and 95th percentile; costs
     are billionths of a US dollar for all cases together, None where its backend has no price. `source` tells whether
-    times and costs were measured in this run; `failures` counts its errors by code."""
+    times and costs were measured in this run; `failures` counts its errors by code. `by_type` are the entities of
+    extract, `trade_off` what abstaining would buy where confidences are given, from the surest answers on."""
 
     variant: Variant
     scores: tuple[Score, ...]
@@ -89,6 +112,8 @@ class VariantReport(_Closed):
     source: Source
     failures: Mapping[str, int] = Field(default_factory=dict)
     judge_agreement: float | None = None
+    by_type: tuple[TypeScore, ...] = ()
+    trade_off: tuple[TradeOff, ...] = ()
 
 
 class MetricComparison(_Closed):
@@ -117,7 +142,8 @@ class MetricComparison(_Closed):
 
 
 class Flip(_Closed):
-    """A case whose value of a metric differs between two variants: the values as they are, and both texts."""
+    """A case whose value of a metric differs between two variants by a tenth of the metric's range or more: the values
+    as they are, and both texts."""
 
     case: str
     metric: str

@@ -1,13 +1,14 @@
 """Runs a suite's cases on its variants and writes what came out into the run file."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from chains.account import Account
-from chains.errors import BackendBusy, BackendUnavailable, CopydeskError
+from chains.errors import BackendBusy, BackendUnavailable, ConfigurationError, CopydeskError
 from chains.ledger import Ledger
 from chains.recordings import Recordings, noting_recordings
 from chains.result import Bill, Usage
@@ -19,6 +20,8 @@ from eval.run_file import RunFile
 from eval.variants import PlannedVariant
 
 __all__ = ["PATIENCE_S", "Accounts", "Asking", "Plan", "Progress", "run_plan", "waits"]
+
+_log = logging.getLogger("copydesk.eval")
 
 PATIENCE_S = 60.0
 """How long a case waits for a backend that is away or full: that says nothing of the prompt."""
@@ -136,7 +139,7 @@ async def run_plan(
     or full it is tried again, and at last the run stops: what is there stays in the file. One that lacks a recording
     has no outcome; with such cases the run isn't finished.
 
-    Raises BackendUnavailable and BackendBusy.
+    Raises BackendUnavailable and BackendBusy, and ConfigurationError where recordings can't be read or written.
     """
     places = plan.places()
     progress = Progress(total=len(places), resumed=sum(place in file.outcomes for place in places))
@@ -158,10 +161,12 @@ async def run_plan(
 
 
 def _jobs(plan: Plan, backend: str, file: RunFile) -> Iterator[_Job]:
-    """What is left to do on a backend, case by case and there variant by variant."""
+    """What is left to do on a backend, case by case and there variant by variant; each of them goes first as often as
+    the others, as what comes later may find a server's caches warm."""
     for repeat in range(plan.repeats):
-        for case in plan.cases:
-            for each in plan.variants:
+        for place, case in enumerate(plan.cases, repeat):
+            first = place % len(plan.variants)
+            for each in (*plan.variants[first:], *plan.variants[:first]):
                 if each.variant.backend == backend and (each.variant.name, case.id, repeat) not in file.outcomes:
                     yield each, case, repeat
 
@@ -200,11 +205,14 @@ async def _asked(task: Task[Any, Any], job: _Job, asking: Asking) -> Outcome | N
         try:
             result = await asking.runner.run(task.name, request, request_id=request_id, repeat=repeat)
             output = result.output.model_dump(mode="json", exclude_none=True)
-        except (BackendUnavailable, BackendBusy):
+        except (BackendUnavailable, BackendBusy, ConfigurationError):  # which say nothing of the case
             asking.accounts.take(request_id)
             raise
         except CopydeskError as error:
             failure = Failure(code=error.code, message=str(error))
+        except Exception as error:  # as the service answers it: its words may quote the text
+            failure = Failure(code=CopydeskError.code, message=type(error).__name__)
+            _log.exception("%s", request_id)
     account = asking.accounts.take(request_id)
     if noted.missing:
         return None

@@ -7,9 +7,11 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from chains.result import Usage
-from eval.metrics.metric import Kind, Metric, Value
+from eval.datasets import Case
+from eval.metrics.details import scores_by_type, trade_off
+from eval.metrics.metric import Kind, Metric, Scored, Value
 from eval.outcomes import Outcome, Source, Variant
-from eval.report import Score, VariantReport
+from eval.report import Score, TradeOff, TypeScore, VariantReport
 from eval.scorers.extra import library
 from eval.statistics.bootstrap import bca
 from eval.statistics.interval import Interval
@@ -26,11 +28,16 @@ _TAIL = 0.025
 
 def variant_report(
     variant: Variant,
+    cases: Mapping[str, Case],
     outcomes: Sequence[Outcome],
     metrics: Mapping[str, Metric],
     values: Mapping[str, Sequence[Value]],
 ) -> VariantReport:
-    """`values` are those of each metric, one a case. Raises ConfigurationError without the extra."""
+    """`cases` are those of the run by their ids, `values` those of each metric, one a case.
+
+    Raises ConfigurationError without the extra.
+    """
+    answers = [Scored(cases[outcome.case], outcome.output) for outcome in outcomes]
     times = sorted(outcome.total_ms for outcome in outcomes)
     costs = [outcome.cost_nano_usd for outcome in outcomes if outcome.cost_nano_usd is not None]
     recorded = any(outcome.source is Source.RECORDED for outcome in outcomes)
@@ -42,7 +49,30 @@ def variant_report(
         median_ms=float(median(times)) if times else 0.0,
         p95_ms=float(times[ceil(0.95 * len(times)) - 1]) if times else 0.0,
         source=Source.RECORDED if recorded else Source.MEASURED,
+        by_type=_by_type(answers) if variant.task == "extract" else (),
+        trade_off=_trade_off(answers) if variant.task == "classify" else (),
         failures=dict(sorted(Counter(outcome.error.code for outcome in outcomes if outcome.error).items())),
+    )
+
+
+def _by_type(answers: Sequence[Scored]) -> tuple[TypeScore, ...]:
+    return tuple(
+        TypeScore(
+            type=name,
+            expected=strict.correct + strict.incorrect + strict.missed,
+            named=strict.correct + strict.incorrect + strict.spurious,
+            precision=strict.precision,
+            recall=strict.recall,
+            f1=strict.f1,
+        )
+        for name, matches in scores_by_type(answers).items()
+        for strict in [matches["strict"]]
+    )
+
+
+def _trade_off(answers: Sequence[Scored]) -> tuple[TradeOff, ...]:
+    return tuple(
+        TradeOff(threshold=point.threshold, coverage=point.coverage, risk=point.risk) for point in trade_off(answers)
     )
 
 

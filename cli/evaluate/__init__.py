@@ -6,19 +6,16 @@ missing.
 
 import typer
 
-from cli.evaluate import cassette
-from cli.evaluate.compare import compare
-from cli.evaluate.gate import gate
-from cli.evaluate.report import report
-from cli.evaluate.run import run
+from cli.evaluate import cassette, compare, gate, judge, report, run
 
 __all__ = ["app"]
 
 app = typer.Typer(
     help="Tell whether a version is better, no worse, or not yet known.", no_args_is_help=True, rich_markup_mode=None
 )
-app.command()(run)
-app.command()(compare)
-app.command()(gate)
-app.command()(report)
+app.command()(run.run)
+app.command()(compare.compare)
+app.command()(gate.gate)
+app.command()(judge.judge)
+app.command()(report.report)
 app.add_typer(cassette.app, name="cassette")

@@ -14,7 +14,8 @@ from chains.strict_yaml import YamlError, load_yaml
 from cli.evaluate import options
 from cli.evaluate.exits import errors_as_exit_codes
 from cli.evaluate.finish import reported
-from cli.evaluate.session import Call, prepare, route_of, run_evaluation
+from cli.evaluate.session import Call, prepare, run_evaluation
+from cli.evaluate.settings import route_of
 from cli.evaluate.shown import exit_code
 from cli.evaluate.stored import cases_of, finished_run
 from cli.options import ConfigFile

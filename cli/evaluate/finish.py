@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from eval.run_file import RunHeader
     from eval.suites import Suite
 
-__all__ = ["reported"]
+__all__ = ["reported", "write_reports"]
 
 
 def reported(
@@ -31,13 +31,18 @@ def reported(
     Raises ConfigurationError where the extra is absent, or the folder can't be written.
     """
     from eval.comparison import build_report, score_run
-    from eval.reports.forms import write_forms
 
     first, *others = [variant.name for variant in header.variants]
     scored = score_run(suite, header, cases, outcomes)
     report = build_report(scored, [(first, other) for other in others], judged)
     print_report(report)
-    if out is not None:
-        for path in write_forms(report, out):
-            print(f"written: {path}", file=sys.stderr)
+    write_reports(report, out)
     return report
+
+
+def write_reports(report: "Report", out: Path | None) -> None:
+    """Every form of the report into the folder, if there is one. Raises ConfigurationError."""
+    from eval.reports.forms import write_forms
+
+    for path in write_forms(report, out) if out is not None else ():
+        print(f"written: {path}", file=sys.stderr)

@@ -1,5 +1,6 @@
 """`copydesk eval gate`: whether a version may take the place of what production serves."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,11 +14,12 @@ from chains.prompts.labels import PRODUCTION
 from cli.evaluate import options
 from cli.evaluate.exits import errors_as_exit_codes
 from cli.evaluate.finish import reported
-from cli.evaluate.session import Call, Evaluation, prepare, route_of, run_evaluation
+from cli.evaluate.session import Call, Evaluation, prepare, run_evaluation
+from cli.evaluate.settings import route_of
 from cli.evaluate.shown import exit_code
 from cli.options import ConfigFile
 from cli.prompts.inputs import PromptOrVersion, one_version
-from cli.prompts.options import PromptDir
+from cli.prompts.options import PromptDir, dir_option
 
 if TYPE_CHECKING:
     from chains.prompts.lifecycle.evidence_check import Current
@@ -100,10 +102,24 @@ def _write_evidence(evaluation: Evaluation, report: "Report") -> None:
         if not problems:
             path = record_verdict(evaluation.prompts.folder, report, comparison)
             print(f"evidence: {path}")
+            _tell_next(evaluation, report)
             return
     except (ConfigurationError, PromptError, StepRefused) as error:
         problems = str(error).splitlines()
     _tell_refused(problems)
+
+
+def _tell_next(evaluation: Evaluation, report: "Report") -> None:
+    """What a PASS allows."""
+    prompt, call = evaluation.planned[1].prompt, evaluation.call
+    if report.verdict is None or report.verdict.value != "PASS":
+        return
+    options = dir_option(call.dir)
+    if not evaluation.prompts.is_released(prompt):
+        print(f"next: copydesk prompts release {prompt.name} {prompt.version}{options}")
+    given = {"--config": call.config, "--datasets": call.data}
+    options += "".join(f" {name} {shlex.quote(str(path))}" for name, path in given.items() if path is not None)
+    print(f"next: copydesk prompts promote {prompt.name} {prompt.version}{options}")
 
 
 def _tell_refused(problems: Sequence[str]) -> None:

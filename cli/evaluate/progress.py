@@ -16,13 +16,13 @@ _NANO = 1_000_000_000
 
 
 @contextmanager
-def shown_progress(name: str) -> Iterator[Callable[["Progress"], None]]:
+def shown_progress(name: str, what: str = "cases") -> Iterator[Callable[["Progress"], None]]:
     """Gives what is to be told of each outcome."""
     if sys.stderr.isatty():
         with _bar(name) as tell:
             yield tell
     else:
-        yield _Lines(name).tell
+        yield _Lines(name, what).tell
 
 
 @contextmanager
@@ -42,8 +42,9 @@ def _bar(name: str) -> Iterator[Callable[["Progress"], None]]:
 
 
 class _Lines:
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, what: str) -> None:
         self._name = name
+        self._what = what
         self._last = time.monotonic()
 
     def tell(self, progress: "Progress") -> None:
@@ -52,12 +53,14 @@ class _Lines:
         if is_first or time.monotonic() - self._last >= _EVERY_S:
             self._last = time.monotonic()
             told = _told(progress)
-            line = f"{self._name}: {through} of {progress.total} cases{', ' if told else ''}{told}"
+            line = f"{self._name}: {through} of {progress.total} {self._what}{', ' if told else ''}{told}"
             print(line, file=sys.stderr, flush=True)
 
 
 def _told(progress: "Progress") -> str:
     parts = [f"{progress.resumed} from before"] if progress.resumed and not progress.done else []
+    if progress.missing:
+        parts.append(f"{progress.missing} not recorded")
     if progress.failed:
         parts.append(f"{progress.failed} failed")
     if progress.cost_nano_usd is not None:

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version as version_of
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 
@@ -19,11 +19,11 @@ from cli.evaluate.command_line import same_command
 from cli.evaluate.exits import ExitCode
 from cli.evaluate.options import Mode
 from cli.evaluate.progress import shown_progress, span
+from cli.evaluate.settings import prices_of
 from cli.prompts.options import folder_of
 
 if TYPE_CHECKING:
     from chains.prompts import PromptSet
-    from chains.result import Usage
     from chains.task import Task
     from eval.case_files import CaseSet
     from eval.outcomes import Outcome
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from eval.suites import Suite
     from eval.variants import PlannedVariant, Wish
 
-__all__ = ["Call", "Evaluation", "Ran", "prepare", "route_of", "run_evaluation"]
+__all__ = ["Call", "Evaluation", "Ran", "prepare", "run_evaluation", "tell_missing"]
 
 _RUNS = Path(".copydesk/eval")
 _RECORDINGS = Path("eval/recordings")
@@ -119,7 +119,7 @@ def _in_mode(settings: Settings, suite: "Suite", names: Sequence[str], call: Cal
     for name in names:
         path = _recordings(suite, name, names, call.recordings)
         if call.mode is Mode.REPLAY and settings.backends[name].kind != "replay" and not path.exists():
-            _tell_missing(total, total, path)
+            tell_missing(total, total, path)
         backends[name] = in_mode(settings.backends[name], RecordingMode(call.mode.value), path)
     return settings.model_copy(update={"backends": backends})
 
@@ -134,9 +134,9 @@ def _recordings(suite: "Suite", backend: str, backends: Sequence[str], given: Pa
     return (given or _RECORDINGS) / f"{own}.jsonl"
 
 
-def _tell_missing(missing: int, total: int, path: Path) -> None:
+def tell_missing(missing: int, total: int, path: Path, what: str = "answers") -> NoReturn:
     """Say how many answers need recording, and how that is done. Ends the command."""
-    print(f"copydesk: {missing} of {total} answers need recording, into {path}:", file=sys.stderr)
+    print(f"copydesk: {missing} of {total} {what} need recording, into {path}:", file=sys.stderr)
     print(f"copydesk:   {same_command(mode=Mode.RECORD_MISSING.value)}", file=sys.stderr)
     raise typer.Exit(ExitCode.RECORDINGS_MISSING)
 
@@ -162,7 +162,7 @@ def run_evaluation(evaluation: Evaluation) -> Ran:
             raise typer.Exit(130) from None
         if progress.missing:
             path.unlink()  # to replay it again costs nothing, and another mode begins another file
-            _tell_missing(progress.missing, progress.total, _recordings_of(evaluation))
+            tell_missing(progress.missing, progress.total, _recordings_of(evaluation))
         if progress.done:
             print(f"{suite.name}: {_summary(progress)}, in {path}", file=sys.stderr)
         order = {variant.name: place for place, variant in enumerate(file.header.variants)}
@@ -229,7 +229,7 @@ def _run(evaluation: Evaluation, file: "RunFile") -> "Progress":
         accounts = Accounts()
         runner = build_trial_runner(started, prompts, tuple(evaluation.asked.backends), accounts)
 
-        asking = Asking(runner, accounts, _prices(evaluation.settings), source, waits(evaluation.call.patience_s))
+        asking = Asking(runner, accounts, prices_of(evaluation.settings), source, waits(evaluation.call.patience_s))
         try:
             with shown_progress(evaluation.suite.name) as tell:
                 return await run_plan(plan, asking, file, tell)
@@ -238,19 +238,3 @@ def _run(evaluation: Evaluation, file: "RunFile") -> "Progress":
 
     with with_started_backends(evaluation.asked) as started:
         return asyncio.run(run(started))
-
-
-def _prices(settings: Settings) -> "Callable[[str, Usage], int | None]":
-    """What tokens cost, by the backend's name and the usage."""
-    if not settings.prices:
-        return lambda backend, usage: None
-    from app.usage.prices import PriceList
-
-    prices = PriceList(settings.prices)
-    return lambda backend, usage: prices.nano_usd(backend, usage) if backend in prices else None
-
-
-def route_of(settings: Settings, task: str) -> str:
-    """The backend that a task's requests go to first."""
-    routes = settings.route()
-    return routes.get(task, routes["default"])[0]

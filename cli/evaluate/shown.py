@@ -9,7 +9,7 @@ from cli.prompts.display import print_table, table
 if TYPE_CHECKING:
     from eval.report import Comparison, Flip, MetricComparison, MetricInfo, Report, VariantReport
 
-__all__ = ["exit_code", "print_report"]
+__all__ = ["exit_code", "flip_lines", "print_metrics", "print_report"]
 
 _MOST_FLIPS = 8
 _LONGEST = 160
@@ -37,14 +37,18 @@ def print_report(report: "Report") -> None:
 
 def _print_comparison(report: "Report", comparison: "Comparison") -> None:
     print(f"{comparison.verdict.value}: {comparison.candidate}, compared with {comparison.baseline}")
-    shown = table("metric", "before", "after", "difference", "interval", "margin", "cases", "verdict")
-    for metric in comparison.metrics:
-        shown.add_row(metric.metric, *_row(report.metric(metric.metric), metric))
-    print_table(shown)
+    print_metrics(report, comparison.metrics)
     for line in _remarks(report, comparison):
         print(line)
-    for line in _flip_lines(comparison.flips):
+    for line in flip_lines(comparison.flips):
         print(line)
+
+
+def print_metrics(report: "Report", metrics: "Sequence[MetricComparison]") -> None:
+    shown = table("metric", "before", "after", "difference", "interval", "margin", "cases", "verdict")
+    for metric in metrics:
+        shown.add_row(metric.metric, *_row(report.metric(metric.metric), metric))
+    print_table(shown)
 
 
 def _row(info: "MetricInfo", metric: "MetricComparison") -> list[str]:
@@ -77,7 +81,7 @@ def _remarks(report: "Report", comparison: "Comparison") -> Iterator[str]:
                 yield f"  {metric.metric}: {told}"
 
 
-def _flip_lines(flips: "Sequence[Flip]") -> Iterator[str]:
+def flip_lines(flips: "Sequence[Flip]") -> Iterator[str]:
     """The first losses with both texts, and how many more there are."""
     losses = [flip for flip in flips if flip.is_worse]
     if not flips:

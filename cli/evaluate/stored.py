@@ -8,10 +8,11 @@ from chains.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from eval.datasets import Case
+    from eval.outcomes import Variant
     from eval.run_file import StoredRun
     from eval.suites import Suite
 
-__all__ = ["cases_of", "finished_run"]
+__all__ = ["cases_of", "finished_run", "two_variants"]
 
 
 def finished_run(path: Path) -> "StoredRun":
@@ -40,3 +41,38 @@ def cases_of(suite: "Suite", runs: "Sequence[tuple[str, StoredRun]]", data: Path
             if known.get(dataset.name) != dataset.digest:
                 raise ConfigurationError(f"{name}: the dataset {dataset.name} has changed since, or isn't the suite's")
     return found.cases
+
+
+def two_variants(path: Path, baseline: str | None, candidate: str | None) -> "StoredRun":
+    """A finished run without its other variants: first the baseline, else the run's first variant, then the candidate,
+    else its only other one. Both are named as in the run, or by their version.
+
+    Raises ConfigurationError where it can't be read, isn't finished, or hasn't these variants.
+    """
+    run = finished_run(path)
+    variants = run.header.variants
+    if len(variants) < 2:
+        raise ConfigurationError(f"{path}: it has one variant, {variants[0].name}: two are needed to be compared")
+    first = _named(path, variants, baseline) if baseline else variants[0]
+    others = [each for each in variants if each != first]
+    second = _named(path, variants, candidate) if candidate else others[0]
+    if first == second:
+        raise ConfigurationError(f"{path}: {first.name} is the baseline and the candidate: name two variants")
+    if candidate is None and len(others) > 1:
+        raise ConfigurationError(f"{path}: name one of its variants with --candidate: {_names(others)}")
+    run.header = run.header.model_copy(update={"variants": (first, second)})
+    kept = {first.name, second.name}
+    run.outcomes = {place: outcome for place, outcome in run.outcomes.items() if outcome.variant in kept}
+    return run
+
+
+def _named(path: Path, variants: "Sequence[Variant]", name: str) -> "Variant":
+    found = [each for each in variants if each.name == name] or [each for each in variants if each.version == name]
+    if len(found) != 1:
+        several = f"{len(found)} of its variants are of {name}" if found else f"it has no variant {name!r}"
+        raise ConfigurationError(f"{path}: {several}: name one of {_names(variants)}")
+    return found[0]
+
+
+def _names(variants: "Sequence[Variant]") -> str:
+    return "; ".join(each.name for each in variants)

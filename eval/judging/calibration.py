@@ -67,6 +67,7 @@ def cohen_kappa(one: Sequence[Preference], other: Sequence[Preference]) -> float
 
 
 def flip_rate(judged: Sequence[JudgedPair]) -> float | None:
-    """The share of pairs for which the order of the answers decided; None where no pair was judged twice."""
-    flips = [pair.is_flipped for pair in judged if pair.is_flipped is not None]
+    """The share of pairs for which the order of the answers decided; None where no pair was judged twice. What the
+    judge wasn't asked for doesn't count."""
+    flips = [pair.is_flipped for pair in judged if pair.is_asked and pair.is_flipped is not None]
     return sum(flips) / len(flips) if flips else None

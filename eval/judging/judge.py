@@ -11,7 +11,7 @@ from chains.parallel import in_parallel
 from chains.task import Parts
 from eval.judging.pair import JudgedPair, Pair, Preference
 
-__all__ = ["PROMPT", "Judge"]
+__all__ = ["PROMPT", "Judge", "check_judge"]
 
 PROMPT = "judge_pairwise"
 """The name of the judge's prompt. Its version is pinned by whoever makes the judge's parts."""
@@ -29,6 +29,14 @@ _SCHEMA: Mapping[str, Any] = MappingProxyType(
 )
 
 
+def check_judge(identity: ModelIdentity, judged: Collection[ModelIdentity]) -> None:
+    """Raises ConfigurationError where the judge would judge its own answers."""
+    if identity.digest in {model.digest for model in judged}:
+        raise ConfigurationError(
+            f"{identity.model} ({identity.kind}) can't judge its own answers. Name another model as the judge."
+        )
+
+
 class Judge:
     """`parts` are the judge's prompt on its model, `identity` is that model, `judged` wrote the answers that it judges.
 
@@ -37,10 +45,7 @@ class Judge:
     """
 
     def __init__(self, parts: Parts, identity: ModelIdentity, judged: Collection[ModelIdentity]) -> None:
-        if identity.digest in {model.digest for model in judged}:
-            raise ConfigurationError(
-                f"{identity.model} ({identity.kind}) can't judge its own answers. Name another model as the judge."
-            )
+        check_judge(identity, judged)
         self.identity = identity
         self._ask = ask_for_object(parts)
 

@@ -14,7 +14,7 @@ __all__ = ["JudgedScore", "judged_score", "paired_wins"]
 @dataclass(frozen=True, slots=True)
 class JudgedScore:
     """How many pairs the candidate won, tied and lost, how many had no usable answer, how often the order decided here,
-    and what the judge's calibration was."""
+    and what the judge's calibration was. `unasked` wins, ties and losses were plain without the judge."""
 
     wins: int
     ties: int
@@ -22,6 +22,7 @@ class JudgedScore:
     unjudged: int
     flips: float | None
     calibration: Calibration
+    unasked: int = 0
 
     @property
     def can_gate(self) -> bool:
@@ -30,10 +31,16 @@ class JudgedScore:
 
     def text(self) -> str:
         """One line for reports: the score is never without the agreement."""
+        return f"{self.counts()}; {self.calibration.text()}"
+
+    def counts(self) -> str:
+        """What was found, without the agreement that stands beside it."""
         flips = "not known" if self.flips is None else f"{self.flips:.0%}"
         told = f"{self.wins} wins, {self.ties} ties, {self.losses} losses"
         unjudged = f", {self.unjudged} without a usable answer" if self.unjudged else ""
-        return f"{told}{unjudged}; {flips} of them flipped with the order; {self.calibration.text()}"
+        unasked = f", {self.unasked} of them plain without the judge" if self.unasked else ""
+        asked = "of the pairs that it was asked for" if self.unasked else "of them"
+        return f"{told}{unjudged}{unasked}; {flips} {asked} flipped with the order"
 
 
 def judged_score(judged: Sequence[JudgedPair], calibration: Calibration) -> JudgedScore:
@@ -45,6 +52,7 @@ def judged_score(judged: Sequence[JudgedPair], calibration: Calibration) -> Judg
         found[None],
         flip_rate(judged),
         calibration,
+        sum(not pair.is_asked for pair in judged),
     )
 
 

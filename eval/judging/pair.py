@@ -28,11 +28,13 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class JudgedPair:
-    """What the judge said with the baseline first, and with the candidate first; None where that was of no use."""
+    """What the judge said with the baseline first, and with the candidate first; None where that was of no use.
+    Not `is_asked`: what is better was plain without a judge, in any order."""
 
     id: str
     baseline_first: Preference | None
     candidate_first: Preference | None
+    is_asked: bool = True
 
     @property
     def is_flipped(self) -> bool | None:

@@ -1,22 +1,15 @@
-"""What reports show beside the metrics of one variant: which labels are mixed up, entities by type, what abstaining
-buys. All outcomes count, repeats too."""
+"""What reports show beside the metrics of one variant: entities by type, and what abstaining buys. All outcomes count,
+repeats too."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from eval.metrics.entities import expected_spans, found_spans
-from eval.metrics.labels import classes_of, confidence_of, is_right, is_single
+from eval.metrics.labels import confidence_of, is_right, is_single
 from eval.metrics.metric import Scored
 from eval.scorers.confidence import RiskPoint, risk_curve
 from eval.scorers.entities import Match, Matches, entity_scores
 
-__all__ = ["confusion", "scores_by_type", "trade_off"]
-
-
-def confusion(answers: Iterable[Scored]) -> Mapping[tuple[str, str], int]:
-    """How often which class (the first of a pair) was answered by which, over cases with one label: `classes_of` says
-    what stands for no label and for a wrong answer."""
-    return dict(sorted(Counter(classes_of(one) for one in answers if is_single(one.case)).items()))
+__all__ = ["scores_by_type", "trade_off"]
 
 
 def scores_by_type(answers: Iterable[Scored]) -> Mapping[str, Mapping[Match, Matches]]:

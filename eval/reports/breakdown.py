@@ -2,16 +2,17 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from eval.report import Answer, CaseReport
+from eval.report import Answer, CaseReport, TradeOff
 
-__all__ = ["Confusion", "Group", "confusion", "groups"]
+__all__ = ["Confusion", "Group", "confusions", "groups", "steps"]
 
 INVALID = "INVALID"
 OTHERS = "other labels"
 _LABELS = 16
+_COVERAGES = (0.25, 0.5, 0.75, 0.9, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +56,23 @@ class Confusion:
     left_out: int
 
 
-def confusion(rows: Sequence[CaseReport], variant: str) -> Confusion | None:
-    """Of the cases with one right label; `left_out` are the others. An answer that is none of the labels offered, or
-    several, or none, is INVALID. The rarest of many labels are taken together. None where no case has one right label.
+def confusions(rows: Sequence[CaseReport], variants: Sequence[str]) -> list[Confusion]:
+    """One for each variant, all with the same labels, of the cases with one right label; `left_out` are the others. An
+    answer that is none of the labels offered, or several, or none, is INVALID. The rarest of many labels are taken
+    together. Empty where no case has one right label.
     """
-    pairs, left_out = [], 0
+    counts: dict[str, Counter[tuple[str, str]]] = {variant: Counter() for variant in variants}
+    left_out: Counter[str] = Counter()
     for row in rows:
+        right = _right(row)
         for answer in row.answers:
-            if answer.variant != variant:
-                continue
-            right = _right(row)
-            if right is None:
-                left_out += 1
+            if answer.variant in counts and right is not None:
+                counts[answer.variant][right, _given(row, answer)] += 1
             else:
-                pairs.append((right, _given(row, answer)))
-    if not pairs:
-        return None
-    counts = Counter(pairs)
-    names = _names(counts)
-    return Confusion(variant, [*names, INVALID], list(_rows(counts, names)), left_out)
+                left_out[answer.variant] += 1
+    names = _names(counts.values())
+    matrices = {variant: list(_rows(found, names)) for variant, found in counts.items()}
+    return [Confusion(name, [*names, INVALID], found, left_out[name]) for name, found in matrices.items() if found]
 
 
 def _right(row: CaseReport) -> str | None:
@@ -88,12 +87,13 @@ def _given(row: CaseReport, answer: Answer) -> str:
     return answer.text if answer.error is None and (answer.text in names or not names) else INVALID
 
 
-def _names(counts: Counter[tuple[str, str]]) -> list[str]:
+def _names(found: Iterable[Counter[tuple[str, str]]]) -> list[str]:
     """The labels, the most frequent ones only where there are many, and then what stands for the others."""
-    seen = Counter[str]()
-    for (right, given), number in counts.items():
-        seen.update({right: number})
-        seen.update({given: 0 if given == INVALID else number})
+    seen: Counter[str] = Counter()
+    for counts in found:
+        for (right, given), number in counts.items():
+            seen[right] += number
+            seen[given] += 0
     names = [name for name, _ in seen.most_common() if name != INVALID]
     return sorted(names) if len(names) <= _LABELS else [*sorted(names[: _LABELS - 1]), OTHERS]
 
@@ -109,3 +109,9 @@ def _rows(counts: Counter[tuple[str, str]], names: Sequence[str]) -> Iterator[tu
         row = [merged[right, given] for given in (*names, INVALID)]
         if any(row):
             yield right, row
+
+
+def steps(points: Sequence[TradeOff]) -> list[TradeOff]:
+    """Those of the points that come nearest to answering a quarter, half, three quarters, nine tenths and all."""
+    nearest = [min(points, key=lambda point: abs(point.coverage - wanted)) for wanted in _COVERAGES] if points else []
+    return list(dict.fromkeys(nearest))

@@ -13,6 +13,7 @@ __all__ = [
     "milliseconds",
     "money",
     "remark",
+    "share",
     "size",
     "value",
 ]
@@ -25,7 +26,12 @@ def value(info: MetricInfo, number: float | None) -> str:
     """`84.2 %` for a share, else a number of three decimals at most; a dash for None."""
     if number is None:
         return DASH
-    return f"{_signed(f'{number * 100:.1f}')} %" if info.is_share else _plain(number)
+    return share(number) if info.is_share else _plain(number)
+
+
+def share(number: float) -> str:
+    """`84.2 %`."""
+    return f"{_signed(f'{number * 100:.1f}')} %"
 
 
 def difference(info: MetricInfo, number: float, *, unit: bool = True) -> str:
@@ -46,12 +52,14 @@ def size(info: MetricInfo, number: float) -> str:
 
 
 def lacks(info: MetricInfo, metric: MetricComparison) -> str:
-    """What an INCONCLUSIVE comparison lacks; nothing of others, and where that isn't known."""
+    """What an INCONCLUSIVE comparison lacks; nothing of others, and where that isn't known. A loss that is greater
+    than any can be says nothing."""
     if metric.verdict is not Verdict.INCONCLUSIVE:
         return ""
     said = []
-    if metric.detectable is not None:
-        said.append(f"The smallest loss that {count(metric.cases)} cases can show is {size(info, metric.detectable)}.")
+    if metric.detectable is not None and metric.detectable <= abs(info.best - info.worst):
+        cases = f"{count(metric.cases)} cases" if metric.cases != 1 else "one case"
+        said.append(f"The smallest loss that {cases} can show is {size(info, metric.detectable)}.")
     if metric.cases_needed is not None:
         said.append(f"About {count(metric.cases_needed)} cases would settle it.")
     return " ".join(said)

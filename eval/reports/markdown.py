@@ -87,12 +87,15 @@ def _variants(comparison: Comparison, several: bool) -> list[str]:
 def _metric_row(report: Report, metric: MetricComparison) -> list[str]:
     info = report.metric(metric.metric)
     verdict = _MARKS[metric.verdict] if metric.gated else f"{metric.verdict.value.lower()}, not gated"
-    return [
-        plain(info.short_title),
+    measured = [
         figures.value(info, metric.baseline),
         figures.value(info, metric.candidate),
         f"**{figures.difference(info, metric.difference)}**",
         figures.interval(info, metric.lower, metric.upper),
+    ]
+    return [
+        plain(info.short_title),
+        *(measured if metric.cases else [figures.DASH] * 4),
         figures.size(info, metric.margin),
         verdict,
         plain(figures.remark(info, metric)),

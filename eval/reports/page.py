@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from eval.report import CaseReport, MetricInfo, Report, VariantReport
 from eval.reports import figures, intervals
-from eval.reports.breakdown import Confusion, Group, confusion, groups
+from eval.reports.breakdown import Confusion, Group, confusions, groups, steps
 from eval.reports.page_data import page_data
 from eval.reports.pareto import ParetoPlot, Point, pareto_plot
 from eval.reports.summary import findings
@@ -38,6 +38,7 @@ def html_page(report: Report) -> str:
         lstrip_blocks=True,
     )
     environment.filters["shown"] = one_line
+    environment.filters["steps"] = steps
     style, early = _source("page.css"), _source("theme.js")
     script = "".join(['"use strict";\n(() => {\n', *(_source(name) for name in _SCRIPTS), "})();\n"])
     return environment.get_template("page.html.j2").render(
@@ -47,11 +48,22 @@ def html_page(report: Report) -> str:
         findings=findings(report, one_line, one_line),
         tasks=list(_tasks(report)),
         data=page_data(report),
+        methods=_methods(report),
         policy=_policy(style, early, script),
         style=Markup(style),  # noqa: S704  # our own files, not texts of a report
         early=Markup(early),  # noqa: S704
         script=Markup(script),  # noqa: S704
     )
+
+
+def _methods(report: Report) -> dict[str, list[str]]:
+    """By which tests and intervals each metric was compared."""
+    found: dict[str, dict[str, None]] = {}
+    for comparison in report.comparisons:
+        for metric in comparison.metrics:
+            if metric.cases:
+                found.setdefault(metric.metric, {})[metric.method] = None
+    return {name: list(methods) for name, methods in found.items()}
 
 
 def _source(name: str) -> str:
@@ -103,9 +115,9 @@ def _tasks(report: Report) -> Iterator[_Task]:
         metrics = [report.metric(metric) for metric in scored]
         axis = "cost" if all(row.cost_nano_usd is not None for _, row in rows) else "tokens"
         panels = [_panel(info, rows, cases, axis) for info in metrics]
-        found = [confusion(cases, row.variant.name) for _, row in rows] if name == "classify" else []
+        found = confusions(cases, [row.variant.name for _, row in rows]) if name == "classify" else []
         best = {info.name: value for info in metrics if (value := _best(info, rows)) is not None}
-        yield _Task(name, rows, metrics, axis, panels, [one for one in found if one], best)
+        yield _Task(name, rows, metrics, axis, panels, found, best)
 
 
 def _values(metric: str, rows: Sequence[tuple[int, VariantReport]]) -> list[tuple[int, VariantReport, float]]:

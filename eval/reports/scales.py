@@ -29,10 +29,10 @@ class Scale:
 
 
 def spread(values: list[float], start: float, end: float, steps: int = 4) -> Scale:
-    """A scale on which the values lie, with some room at both ends."""
+    """A scale on which the values lie, with some room at both ends; it doesn't go below zero unless a value does."""
     low, high = min(values), max(values)
     room = (high - low) * 0.12 or abs(high) * 0.1 or 1.0
-    low, high = low - room, high + room
+    low, high = low - room if low < 0 else max(0.0, low - room), high + room
     return Scale(low, high, start, end, round_up((high - low) / steps))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 
 from eval.scorers.extra import library
 from eval.statistics.adjusted import Spread, adjusted
@@ -107,13 +108,14 @@ def _counted(rows: Sequence[tuple[Row, Row]], paired: Paired, tail: float) -> Es
 
 
 def _few_changes(sample: Counted, span: float) -> Spread | None:
-    """None where enough cases changed, and not all by as much."""
-    values = sample.values
+    """None where enough cases changed, and not all by as much. What is added is as large as what changed, in the root
+    of the mean square (so it is 1 for right and wrong), or the whole span where nothing tells."""
+    values, changed = sample.values, sample.changed
     alike = float(values.std()) < 1e-9 * span
-    if sample.changed >= FEWEST and not alike:
+    if changed.sum() >= FEWEST and not alike:
         return None
-    extreme = span if alike else float(abs(values).max())
-    return Spread.of(float(values.sum()), float((values**2).sum()), sample.cases, extreme)
+    size = span if alike else sqrt(float((values[changed] ** 2).mean()))
+    return Spread.of(float(values.sum()), float((values**2).sum()), sample.cases, size)
 
 
 def _within(interval: Interval, span: float, difference: float) -> Interval:

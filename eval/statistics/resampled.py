@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from eval.scorers.extra import library
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from eval.statistics.interval import Floats
 
 __all__ = ["Counted", "Score", "counted", "label_counts", "macro_f1", "micro_f1", "ratio"]
@@ -61,9 +64,10 @@ class Counted:
         return len(self.baseline)
 
     @property
-    def changed(self) -> int:
-        """The number of cases whose two rows differ."""
-        return int((self.baseline != self.candidate).any(1).sum())
+    def changed(self) -> "NDArray[np.bool_]":
+        """Which cases' two rows differ, of the shape (cases,)."""
+        differs: NDArray[np.bool_] = (self.baseline != self.candidate).any(1)
+        return differs
 
     @property
     def difference(self) -> float:

@@ -39,7 +39,7 @@ def ask(server: OllamaServer, prompt: Any = "Hello", *, keys: dict[str, Any] | N
     return on(server, lambda model: model.ainvoke(prompt, **{"max_tokens": 20, **call}), **(keys or {}))
 
 
-async def until(condition: Callable[[], object], seconds: float = 5) -> float:
+async def until(condition: Callable[[], object], seconds: float = 60) -> float:
     """Wait for the condition; the seconds it took."""
     start = asyncio.get_running_loop().time()
     while not condition():

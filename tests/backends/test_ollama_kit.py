@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ import httpx
 import pytest
 
 from tests.backends.ollama_server import Canned, Fault, OllamaServer, canned_server
+from tests.conftest import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -130,11 +130,13 @@ def test_requests_wait_for_a_slot_without_bound() -> None:
 
 
 def test_only_so_many_wait_for_a_load() -> None:
-    with canned_server(load_s=0.5, max_queue=1) as server:
+    with canned_server(max_queue=1) as server:
+        server.may_load.clear()
         first = threading.Thread(target=chat, args=(server, HELLO))
         first.start()
-        time.sleep(0.1)
+        assert wait_until(lambda: server._pending == 1)
         answer = chat(server, HELLO)
+        server.may_load.set()
         first.join()
     assert answer.status_code == 503
     assert answer.json()["error"].startswith("server busy, please try again.")

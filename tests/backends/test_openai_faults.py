@@ -242,47 +242,46 @@ def test_an_error_in_the_stream_may_be_about_the_context() -> None:
 def test_each_limit_ends_the_request_and_the_connection(
     script: Script, configuration: dict[str, Any], says: str
 ) -> None:
-    async def work(server: OpenAIServer, model: OpenAIChatModel) -> float:
+    async def work(server: OpenAIServer, model: OpenAIChatModel) -> None:
         with pytest.raises(BackendTimeout, match=says):
             await model.ainvoke("Hello")
-        return await seconds_until_left(server)
+        await wait_until_left(server)
 
-    seconds, server = using(script, work, **configuration)
-    assert seconds < 0.5
+    _, server = using(script, work, **configuration)
     assert (server.left, server.running) == (1, 0)
 
 
-async def seconds_until_left(server: OpenAIServer) -> float:
+async def wait_until_left(server: OpenAIServer) -> None:
+    """Until nobody holds a connection, long before the server would end what it stalls."""
     start = time.monotonic()
     while server.running:
         await asyncio.sleep(0.005)
-        assert time.monotonic() - start < 5
-    return time.monotonic() - start
+        assert time.monotonic() - start < 30
 
 
 @pytest.mark.parametrize("stall_after", [0, 1], ids=["before the first token", "after it"])
 def test_a_cancelled_request_closes_its_connection(stall_after: int) -> None:
-    async def work(server: OpenAIServer, model: OpenAIChatModel) -> float:
+    async def work(server: OpenAIServer, model: OpenAIChatModel) -> None:
         request = asyncio.ensure_future(model.ainvoke("Hello"))
         await server.started.wait()
         request.cancel()
         with pytest.raises(asyncio.CancelledError):
             await request
-        return await seconds_until_left(server)
+        await wait_until_left(server)
 
-    seconds, _ = using(Script(stall_after=stall_after), work)
-    assert seconds < 0.1
+    _, server = using(Script(stall_after=stall_after), work)
+    assert server.left == 1
 
 
 def test_a_stream_that_is_left_closes_its_connection() -> None:
-    async def work(server: OpenAIServer, model: OpenAIChatModel) -> float:
+    async def work(server: OpenAIServer, model: OpenAIChatModel) -> None:
         async with aclosing(model.astream("Hello")) as chunks:  # type: ignore[type-var]
             async for _ in chunks:
                 break
-        return await seconds_until_left(server)
+        await wait_until_left(server)
 
-    seconds, _ = using(Script(stall_after=1), work)
-    assert seconds < 0.1
+    _, server = using(Script(stall_after=1), work)
+    assert server.left == 1
 
 
 def test_a_server_that_is_away() -> None:

@@ -123,9 +123,9 @@ def test_a_server_that_can_not_be_asked_is_sent_the_request(changes: dict[str, A
             await model.context_tokens()
         return text, asked, took
 
-    (text, asked, took), _ = using(Script(**changes), work, first_token_timeout_s=1)
+    (text, asked, took), _ = using(Script(**changes), work, first_token_timeout_s=3)
     assert (text, asked) == ("one two", 1)
-    assert took < 1
+    assert took < 3
 
 
 @pytest.mark.parametrize(

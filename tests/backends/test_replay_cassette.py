@@ -166,6 +166,47 @@ def test_a_file_that_changes_while_it_is_in_use_is_noticed(tmp_path: Path) -> No
         cassette.find(f"{1:064x}")
 
 
+def test_a_file_that_was_changed_is_not_written_to(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.jsonl", line_of(HEADER), line_of(chat(1)))
+    recorder = Recorder(path)
+    recorder.begin(HEADER)
+    changed = written(path, line_of(HEADER), line_of(chat(1)), line_of(chat(2))).read_bytes()
+    with pytest.raises(ConfigurationError, match="changed while it was in use"):
+        recorder.add(HEADER, chat(3))
+    recorder.close()
+    assert path.read_bytes() == changed
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from chains.backends.replay.recorder import Recorder
+from tests.backends.test_replay_cassette import HEADER, chat
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+recorder = Recorder(Path(sys.argv[1]))
+recorder.begin(HEADER)
+for number in range(100):
+    try:
+        recorder.add(HEADER, chat(number, "word " * (20 if number else 999)))  # the first one is too long already
+    except Exception as error:
+        print(number, type(error).__name__)
+"""
+
+
+@pytest.mark.e2e
+def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
+    """A file that may have 1,000 bytes stands for the disk: what doesn't fit is told, and the rest is read again."""
+    path = tmp_path / "a.jsonl"
+    command = [sys.executable, "-c", FULL, str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert "ConfigurationError" in done.stdout
+    assert path.stat().st_size < 1000
+    assert path.read_bytes().endswith(b"\n")
+    assert len(texts(path)) >= 2
+
+
 def test_lines_are_in_an_order_that_says_what_changed(tmp_path: Path) -> None:
     """However they were recorded, the file is the same, and another answer changes one line."""
     asked = [chat(number, about=about) for number, about in enumerate(["b", "a", "c", "a"])]

@@ -101,7 +101,9 @@ def test_warm_loads_and_says_how_long_it_took(backends: Command) -> None:
         done = backends("warm", of={**gpu(server, num_ctx=1024, keep_alive="2h"), **saas(), "script": SCRIPT})
         assert (done.returncode, done.stderr) == (0, "")
         lines = done.stdout.splitlines()
-        assert re.fullmatch(r"gpu: loaded in 0\.[3-9] s", lines[0])
+        told = re.fullmatch(r"gpu: loaded in (\d+\.\d) s", lines[0])
+        assert told is not None
+        assert float(told[1]) >= 0.3
         assert lines[1].startswith("saas: nothing to load")
         assert (server.counts.loads, server.context, server.keep_alive, server.counts.tokens) == (1, 1024, "2h", 0)
 
@@ -111,7 +113,7 @@ def test_warm_json(backends: Command, server: OllamaServer) -> None:
     done = backends("warm", "--json", of={**gpu(server), **saas(), "gone": gone})
     assert done.returncode == 1
     loaded, nothing, failed = json.loads(done.stdout)
-    assert 0 <= loaded["seconds"] < 10
+    assert 0 <= loaded["seconds"] < 60
     assert (nothing["seconds"], nothing["problem"]) == (None, None)
     assert nothing["note"].startswith("nothing to load")
     assert failed["problem"].startswith("nothing answers at base_url")
@@ -147,4 +149,4 @@ def test_a_silent_server_is_not_waited_for(backends: Command, silent: str, comma
     done = backends(command, "--timeout", "0.5", of=of)
     assert done.returncode == 1
     assert words in done.stdout + done.stderr
-    assert time.perf_counter() - start < 10
+    assert time.perf_counter() - start < 50, "without the limit it is a minute"

@@ -104,6 +104,7 @@ def test_an_edited_version_is_released_gated_and_promoted(call: Call) -> None:
     gated = call("eval", "gate", "summarize", "1.4.0", "--mode", "live")
     assert gated.exit_code == 0, gated.output
     assert "evidence: prompts/evidence/summarize/1.4.0.json" in gated.stdout
+    assert gated.stdout.splitlines()[-1] == "next: copydesk prompts promote summarize 1.4.0"
     promoted = call("prompts", "promote", "summarize", "1.4.0")
     assert promoted.exit_code == 0, promoted.output
     assert "Basis: evidence" in promoted.stdout
@@ -116,6 +117,16 @@ def test_an_edited_version_is_released_gated_and_promoted(call: Call) -> None:
         0,
         True,
     )
+
+
+def test_a_draft_is_gated_before_its_release(call: Call) -> None:
+    done = call("eval", "gate", "summarize@1.4.0", "--mode", "live", "--data", "eval/datasets", "-d", "prompts")
+    assert done.stdout.splitlines()[-2:] == [
+        "next: copydesk prompts release summarize 1.4.0 --dir prompts",
+        "next: copydesk prompts promote summarize 1.4.0 --dir prompts --datasets eval/datasets",
+    ]
+    for line in done.stdout.splitlines()[-2:]:
+        assert call(*line.split()[2:]).exit_code == 0
 
 
 def test_a_regressed_version_is_not_promoted(call: Call) -> None:
@@ -196,7 +207,7 @@ def test_no_evidence_is_written_where_none_is_wanted(call: Call) -> None:
         pytest.param(["gate", "summarize@1.4.0", "--suite", "wrong.yaml"], "wrong.yaml:1:1: tsk", id="wrong suite"),
         pytest.param(["gate", "summarize@1.4.0", "--data", "empty"], None, id="data falls back"),
         pytest.param(
-            ["gate", "summarize@1.4.0", "--out", "copydesk.yaml/x"], "--out copydesk.yaml/x: cannot", id="out"
+            ["gate", "summarize@1.4.0", "--out", "copydesk.yaml/x"], "the report cannot be written: Not a", id="out"
         ),
         pytest.param(["gate", "summarize@1.4.0", "--run", "copydesk.yaml"], "exists already", id="run file"),
         pytest.param(

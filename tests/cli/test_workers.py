@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from cli.workers import Workers
+from tests.conftest import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -57,6 +58,16 @@ def after(seconds: float, number: int) -> None:
     threading.Timer(seconds, os.kill, (os.getpid(), number)).start()
 
 
+def once(condition: Callable[[], object], number: int) -> None:
+    """This process gets the signal when the condition holds."""
+
+    def look() -> None:
+        if wait_until(condition):
+            os.kill(os.getpid(), number)
+
+    threading.Thread(target=look).start()
+
+
 def test_where_none_can_begin_the_service_ends(listener: socket.socket) -> None:
     assert Workers(cannot_begin, listener, 2, 1).run() == 1
 
@@ -69,9 +80,12 @@ def test_the_signals_of_before_are_back_at_the_end(listener: socket.socket) -> N
 
 
 def test_one_that_hangs_is_replaced(listener: socket.socket, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    after(8, signal.SIGTERM)
+    def is_replaced() -> bool:
+        return any("is replaced" in record.message for record in caplog.records)
+
+    once(is_replaced, signal.SIGTERM)
     assert Workers(partial(hangs_once, tmp_path / "hung"), listener, 1, 5, answer_s=1).run() == 0
-    assert [record.message for record in caplog.records if "is replaced" in record.message]
+    assert is_replaced()
 
 
 def test_one_that_does_not_end_is_killed_and_told(listener: socket.socket) -> None:

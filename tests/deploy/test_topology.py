@@ -74,7 +74,7 @@ def test_the_balancer_hands_on_answers_and_streams_but_no_metrics(topology: Topo
 def test_a_stream_is_not_held_back_by_the_balancer(topology: Topology) -> None:
     """The first word is there long before the last one is made."""
     model = topology.ollama.model
-    model.each_s = 0.5  # type: ignore[attr-defined]
+    model.each_s = 1.0  # type: ignore[attr-defined]
     try:
         with topology.client() as client, client.stream("POST", "/v1/rewrite/stream", json=REWRITE) as stream:
             seen = [(time.monotonic(), line) for line in stream.iter_lines() if line.startswith("event:")]

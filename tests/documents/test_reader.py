@@ -119,7 +119,7 @@ def test_a_document_that_takes_too_long_is_stopped() -> None:
     async def work(reader: DocumentReader) -> None:
         with pytest.raises(DocumentTooCostly, match="more than 1 s"):
             await reader.read(request(MediaType.PDF, slow_pdf()))
-        assert await asyncio.to_thread(wait_until, lambda: not children(reader.pid), 2)
+        assert await asyncio.to_thread(wait_until, lambda: not children(reader.pid), 10)
 
     with_reader(work, DocumentLimits(timeout_s=1))
 
@@ -132,7 +132,7 @@ def test_a_cancelled_request_stops_its_parser_and_frees_its_place() -> None:
             await reader.read(request(MediaType.PDF, TWO))
         slow.cancel()
         await asyncio.wait([slow])
-        assert await asyncio.to_thread(wait_until, lambda: not children(reader.pid), 2)
+        assert await asyncio.to_thread(wait_until, lambda: not children(reader.pid), 10)
         assert (await reader.read(request(MediaType.PDF, TWO))).request.source
 
     with_reader(work, DocumentLimits(parallel=1, max_queue=0))
@@ -158,7 +158,7 @@ def test_the_fork_server_is_replaced_when_it_dies_and_its_children_die_with_it()
         assert await asyncio.to_thread(wait_until, lambda: children(reader.pid))
         server, parsers = reader.pid, children(reader.pid)
         os.kill(server, signal.SIGKILL)
-        assert await asyncio.to_thread(wait_until, lambda: not any(map(is_alive, parsers)), 2)
+        assert await asyncio.to_thread(wait_until, lambda: not any(map(is_alive, parsers)), 10)
         assert await asyncio.to_thread(wait_until, lambda: reader.pid not in (0, server) and children(reader.pid))
         slow.cancel()
         await asyncio.wait([slow])

@@ -99,7 +99,7 @@ def test_a_document_that_cannot_be_read_is_a_typed_problem(
     assert (problem["status"], problem["code"], problem["retryable"]) == (422, code, False), problem
     assert said in problem["detail"]
     assert [(error["pointer"], error["code"]) for error in problem["errors"]] == [("/document/data_base64", code)]
-    assert wait_until(lambda: not any(children(pid) for pid in children(service.process.pid)), 2)
+    assert wait_until(lambda: not any(children(pid) for pid in children(service.process.pid)))
 
 
 def test_size_limits_fit_together(client: httpx.Client) -> None:
@@ -119,10 +119,9 @@ def test_size_limits_fit_together(client: httpx.Client) -> None:
 
 def test_a_deadline_stops_the_parser(client: httpx.Client, service: Service) -> None:
     sent = body(slow_pdf(), deadline_ms=700)
-    start = time.monotonic()
     problem = client.post("/v1/summarize", json=sent).json()
-    assert (problem["code"], time.monotonic() - start < 4) == ("deadline_exceeded", True), problem
-    assert wait_until(lambda: not children(fork_server(service)), 2)
+    assert problem["code"] == "deadline_exceeded", problem
+    assert wait_until(lambda: not children(fork_server(service)), 2)  # it has 3 s
 
 
 def test_a_hang_up_stops_the_parser(client: httpx.Client, service: Service) -> None:
@@ -131,7 +130,7 @@ def test_a_hang_up_stops_the_parser(client: httpx.Client, service: Service) -> N
     connection.request("POST", "/v1/summarize", json.dumps(body(slow_pdf())), {"content-type": "application/json"})
     assert wait_until(lambda: children(fork_server(service)))
     connection.close()
-    assert wait_until(lambda: not children(fork_server(service)), 1)
+    assert wait_until(lambda: not children(fork_server(service)), 2)  # it has 3 s
 
 
 def test_the_service_answers_while_hostile_documents_run(client: httpx.Client, service: Service) -> None:
@@ -155,7 +154,7 @@ def test_the_service_answers_while_hostile_documents_run(client: httpx.Client, s
     assert set(codes) <= {"document_too_costly", "document_invalid"}
     assert len(codes) == len(hostile)
     assert sorted(waits)[len(waits) * 95 // 100] < SLOW_HEALTH_S
-    assert wait_until(lambda: not children(fork_server(service)), 2)
+    assert wait_until(lambda: not children(fork_server(service)))
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=lambda how: how.name)
@@ -172,7 +171,7 @@ def test_the_parsers_stop_with_the_service_however_that_ends(tmp_path: Path, how
         parsers = children(server)
         service.stop(how)
         slow.join()
-        assert wait_until(lambda: not any(is_alive(pid) for pid in (server, *parsers)), 5)
+        assert wait_until(lambda: not any(is_alive(pid) for pid in (server, *parsers)))
 
 
 def _ignored(service: Service, sent: dict[str, Any]) -> None:

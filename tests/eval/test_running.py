@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from chains.backends.replay.modes import RecordingMode, in_mode
 from chains.errors import BackendUnavailable, ConfigurationError, UnknownPrompt
 from eval.outcomes import Outcome
 from eval.run_file import StoredRun, read_run
@@ -58,7 +59,8 @@ def test_every_case_is_asked_of_every_variant_in_turn(prompts: Path, data: Path,
 
     progress = bench.run(path, tell=tell)
     assert (progress.total, progress.done, progress.failed, progress.resumed) == (80, 80, 0, 0)
-    assert told == [(each.variant.name, case["id"]) for case in CASES for each in bench.planned]
+    assert [case for _, case in told] == [case["id"] for case in CASES for _ in bench.planned]
+    assert [variant for variant, _ in told[:4]] == [bench.planned[place].variant.name for place in (0, 1, 1, 0)]
     run = read_run(path)
     assert list(run.outcomes) == [(each.variant.name, case["id"], 0) for each in bench.planned for case in CASES]
     for case in CASES:
@@ -249,3 +251,14 @@ def test_a_run_killed_while_it_is_put_in_order_ends_as_the_same_file(prompts: Pa
 @pytest.mark.parametrize(("seconds", "expected"), [(0, ()), (0.5, (0.5,)), (3, (1, 2)), (10, (1, 2, 4, 3))])
 def test_the_waits_for_a_backend_grow(seconds: float, expected: tuple[float, ...]) -> None:
     assert waits(seconds) == expected
+
+
+def test_recordings_that_cannot_be_written_stop_the_run(prompts: Path, data: Path, tmp_path: Path) -> None:
+    """A full disk is no answer of a case."""
+    bench = Bench(prompts, data, script_of(CASES), suite=suite_of(limit=4))
+    folder = tmp_path / "recordings"
+    recorded = in_mode(bench.settings.backends["script"], RecordingMode.RECORD, folder)
+    bench.settings = bench.settings.model_copy(update={"backends": {"script": recorded}})
+    with pytest.raises(ConfigurationError, match="a recording cannot be written"):
+        bench.run(tmp_path / "run.jsonl", tell=lambda _: folder.rmdir())
+    assert read_run(tmp_path / "run.jsonl").outcomes == {}

@@ -24,13 +24,14 @@ _MOST_TOLD = 20
 
 @dataclass(slots=True)
 class CassetteFile:
-    """One file as it was read. `places` are where in the file the line of each key begins; `whole_bytes` are those up
-    to the end of the last whole line, which `ends_open` where no line end is behind it; `is_in_order` tells that
-    nothing is to be sorted or taken out."""
+    """One file of `size` bytes as it was read. `places` are where in the file the line of each key begins;
+    `whole_bytes` are those up to the end of the last whole line, which `ends_open` where no line end is behind it;
+    `is_in_order` tells that nothing is to be sorted or taken out."""
 
     path: Path
     header: Header | None = None
     places: dict[bytes, int] = field(default_factory=dict)
+    size: int = 0
     whole_bytes: int = 0
     ends_open: bool = False
     is_in_order: bool = True
@@ -137,6 +138,7 @@ class _Reader:
 
     def take(self, line: bytes) -> None:
         self._number += 1
+        self.found.size += len(line)
         try:
             if self._number == 1:
                 self.found.header = Header.model_validate_json(line)

@@ -21,6 +21,8 @@ class ReplayConfig(BackendConfig):
     path: Path = Field(description="A file of recordings (*.jsonl), or a folder with such files of one model.")
     concurrency: int = Field(default=16, ge=1, le=1024, description="Requests that are answered at once.")
 
+    retries: int = Field(default=0, ge=0, le=10, description="Further tries; what isn't recorded never will be.")
+
     def create(self, name: str) -> "BaseChatModel":
         """Raises ConfigurationError, with file and line, where the recordings are absent or damaged."""
         from chains.backends.replay.chat_model import ReplayChatModel, ScoringReplayChatModel

@@ -102,17 +102,24 @@ class Recorder:
         return holder or self.path / f"{recording.request.task or _NO_TASK}.jsonl"
 
     def _append(self, path: Path, header: Header, line: bytes) -> None:
-        descriptor = self._files.get(path)
+        known, descriptor = None, self._files.get(path)
         if descriptor is None:
-            descriptor = self._files[path] = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
             known = next((file for file in self.open().files if file.path == path), CassetteFile(path))
-            os.ftruncate(descriptor, known.whole_bytes)  # what a killed recording left half written
+            descriptor = _opened(known)
             if known.ends_open:
                 line = b"\n" + line
             if known.header is None:
                 line = line_of(header) + line
-        while line:
-            line = line[os.write(descriptor, line) :]
+        end = os.fstat(descriptor).st_size
+        try:
+            while line:
+                line = line[os.write(descriptor, line) :]
+        except OSError:
+            os.ftruncate(descriptor, end)  # a full disk takes a part of a line
+            if known is not None:
+                os.close(descriptor)
+            raise
+        self._files[path] = descriptor
 
     def _locked(self) -> int:
         """A descriptor whose lock says that this process records. Raises ConfigurationError."""
@@ -143,6 +150,18 @@ class Recorder:
         if self._turn >= 0:
             os.close(self._turn)
             self._turn = -1
+
+
+def _opened(known: CassetteFile) -> int:
+    """The file to append to, without what a killed recording left half written. Raises ConfigurationError where it was
+    changed since it was read, OSError."""
+    descriptor = os.open(known.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    if os.fstat(descriptor).st_size != known.size:
+        os.close(descriptor)
+        raise ConfigurationError(f"{known.path}: the file was changed while it was in use: start again")
+    os.ftruncate(descriptor, known.whole_bytes)
+    known.size = known.whole_bytes
+    return descriptor
 
 
 def put_in_order(path: Path) -> None:

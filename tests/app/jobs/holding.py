@@ -13,9 +13,11 @@ __all__ = ["HoldingModel"]
 @dataclass
 class HoldingModel(CountingModel):
     """A CountingModel that can be told to hold its answers, from any thread. `arrivals` are the numbers of all requests
-    in the order in which they came, `held` those whose answers are held now."""
+    in the order in which they came, `held` those whose answers are held now, `allowed` is how many more are let go at
+    once."""
 
     arrivals: list[int] = field(default_factory=list)
+    allowed: int = 0
     _is_holding: bool = False
     _gates: dict[int, asyncio.Event] = field(default_factory=dict)
 
@@ -34,16 +36,32 @@ class HoldingModel(CountingModel):
         try:
             yield
         finally:
-            self._is_holding = False
-            for number in self.held:
-                self.let_go(number)
+            self.let_all_go()
+
+    def let_all_go(self) -> None:
+        self._is_holding, self.allowed = False, 0
+        for number in self.held:
+            self.let_go(number)
 
     def let_go(self, number: int) -> None:
-        self._loop.call_soon_threadsafe(self._gates[number].set)
+        """Let the answer to a request go that is held."""
+        if gate := self._gates.get(number):  # unless its caller has left
+            self._loop.call_soon_threadsafe(gate.set)
+
+    def allow(self, answers: int) -> None:
+        """Let so many go, the oldest that are held first."""
+        self._loop.call_soon_threadsafe(self._allow, answers)
+
+    def _allow(self, answers: int) -> None:
+        self.allowed += answers
+        for number in self.held[: self.allowed]:
+            self.allowed -= 1
+            self._gates[number].set()
 
     async def waited(self, number: int) -> None:
         self.arrivals.append(number)
-        if not self._is_holding:
+        if self.allowed or not self._is_holding:
+            self.allowed -= self._is_holding
             return
         gate = self._gates[number] = asyncio.Event()
         try:

@@ -46,6 +46,9 @@ class CountingModel(Canned):
     async def waited(self, number: int) -> None:
         """What happens before the answer begins."""
 
+    def let_all_go(self) -> None:
+        """Hold nothing from now on."""
+
     @property
     def in_flight(self) -> int:
         return self.active.total()

@@ -11,29 +11,23 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.app.jobs.kit import (
-    CountingModel,
-    counting_server,
-    ended,
-    job_items,
-    results,
-    submit,
-    write_configuration,
-)
-from tests.backends.ollama_server import Fault, OllamaServer
+from tests.app.jobs.holding import HoldingModel
+from tests.app.jobs.kit import ended, job_items, results, submit, write_configuration
+from tests.backends.ollama_server import Fault, OllamaServer, canned_server
 from tests.conftest import Service, serving, wait_until
 
 pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
-def stand() -> Iterator[tuple[OllamaServer, CountingModel]]:
-    with counting_server() as found:
-        yield found
+def stand() -> Iterator[tuple[OllamaServer, HoldingModel]]:
+    model = HoldingModel()
+    with canned_server(model, parallel=64) as server:
+        yield server, model
 
 
 @pytest.fixture(scope="module")
-def service(stand: tuple[OllamaServer, CountingModel], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(stand: tuple[OllamaServer, HoldingModel], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     sections = {"jobs": {"max_items": 200, "max_body_bytes": 400_000}, "server": {"max_body_bytes": 100_000}}
     path = write_configuration(tmp_path_factory.mktemp("jobs"), stand[0], **sections)
     with serving("--config", str(path)) as running:
@@ -47,7 +41,7 @@ def client(service: Service) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
-def model(stand: tuple[OllamaServer, CountingModel]) -> Iterator[CountingModel]:
+def model(stand: tuple[OllamaServer, HoldingModel]) -> Iterator[HoldingModel]:
     server, counting = stand
     counting.calls.clear()
     counting.cancelled = 0
@@ -55,7 +49,7 @@ def model(stand: tuple[OllamaServer, CountingModel]) -> Iterator[CountingModel]:
     server.fault, counting.first_s = None, 0.0
 
 
-def test_a_job_is_accepted_done_and_read(client: httpx.Client, model: CountingModel) -> None:
+def test_a_job_is_accepted_done_and_read(client: httpx.Client, model: HoldingModel) -> None:
     items: list[Any] = [*job_items(5), {"nope": 1}, 7, {"text": " "}]
     accepted = client.post("/v1/jobs", json={"task": "summarize", "items": items, "priority": "low"})
     job = accepted.json()
@@ -80,7 +74,7 @@ def test_a_job_is_accepted_done_and_read(client: httpx.Client, model: CountingMo
     assert model.calls == dict.fromkeys(range(5), 1)
 
 
-def test_json_lines(client: httpx.Client, model: CountingModel) -> None:
+def test_json_lines(client: httpx.Client, model: HoldingModel) -> None:
     lines = [json.dumps(item) for item in job_items(3)]
     lines[1:1] = ["", '{"text": "a", "text": "b"}', '{"text": ']
     body = {"task": "summarize", "items_jsonl": "\r\n".join(lines) + "\n"}
@@ -122,7 +116,7 @@ def test_a_wrong_job_is_refused(client: httpx.Client, body: dict[str, Any], stat
     assert (refused.status_code, refused.json()["code"]) == (status, code)
 
 
-def test_a_job_may_be_larger_than_other_bodies(client: httpx.Client, model: CountingModel) -> None:
+def test_a_job_may_be_larger_than_other_bodies(client: httpx.Client, model: HoldingModel) -> None:
     text = "The parcel number 1 came late. " + "x" * 40_000
     items = [{"text": text, "prompt": "none such"}] * 5
     assert client.post("/v1/summarize", json=items[0] | {"metadata": {"x": "y" * 100_000}}).status_code == 413
@@ -136,7 +130,7 @@ def test_a_job_that_is_not_there(client: httpx.Client, method: str) -> None:
     assert (missing.status_code, missing.json()["code"]) == (404, "job_unknown")
 
 
-def test_cancelling_reaches_the_backend(client: httpx.Client, model: CountingModel) -> None:
+def test_cancelling_reaches_the_backend(client: httpx.Client, model: HoldingModel) -> None:
     model.first_s = 30
     job_id = submit(client, job_items(20))
     assert wait_until(lambda: model.in_flight == 4)
@@ -151,7 +145,7 @@ def test_cancelling_reaches_the_backend(client: httpx.Client, model: CountingMod
     assert results(client, job_id) == []
 
 
-def test_a_deleted_job_leaves_no_text(client: httpx.Client, model: CountingModel, service: Service) -> None:
+def test_a_deleted_job_leaves_no_text(client: httpx.Client, model: HoldingModel, service: Service) -> None:
     model.first_s = 30
     job_id = submit(client, [{"text": f"The secret of parcel number {number}."} for number in range(8)])
     assert wait_until(lambda: model.in_flight == 4)
@@ -161,7 +155,7 @@ def test_a_deleted_job_leaves_no_text(client: httpx.Client, model: CountingModel
     assert not any("The secret" in line for line in service.log)
 
 
-def test_jobs_are_listed_the_newest_first(client: httpx.Client, model: CountingModel) -> None:
+def test_jobs_are_listed_the_newest_first(client: httpx.Client, model: HoldingModel) -> None:
     ids = [submit(client, job_items(1)) for _ in range(3)]
     for job_id in ids:
         ended(client, job_id)
@@ -178,24 +172,25 @@ def test_jobs_are_listed_the_newest_first(client: httpx.Client, model: CountingM
     assert [(error["pointer"], error["parameter"]) for error in wrong.json()["errors"]] == [("", "after")]
 
 
-def test_results_come_while_the_job_runs(client: httpx.Client, model: CountingModel) -> None:
-    model.first_s = 0.5
-    job_id = submit(client, job_items(12))
-    assert wait_until(lambda: client.get(f"/v1/jobs/{job_id}/results").json()["results"])
-    page = client.get(f"/v1/jobs/{job_id}/results").json()
-    assert page["next"] == len(page["results"]) < 12
+def test_results_come_while_the_job_runs(client: httpx.Client, model: HoldingModel) -> None:
+    with model.holding():
+        job_id = submit(client, job_items(12))
+        model.allow(5)
+        assert wait_until(lambda: len(client.get(f"/v1/jobs/{job_id}/results").json()["results"]) == 5)
+        page = client.get(f"/v1/jobs/{job_id}/results").json()
+    assert page["next"] == len(page["results"]) == 5
     ended(client, job_id)
     rest = client.get(f"/v1/jobs/{job_id}/results", params={"after": page["next"]}).json()
     assert "next" not in rest
     assert sorted(entry["index"] for entry in page["results"] + rest["results"]) == list(range(12))
 
 
-def test_an_item_is_tried_again(client: httpx.Client, model: CountingModel, stand: Any) -> None:
+def test_an_item_is_tried_again(client: httpx.Client, model: HoldingModel, stand: Any) -> None:
     stand[0].fault = Fault(status=500, times=3)
     assert ended(client, submit(client, job_items(2)))["counts"]["succeeded"] == 2
 
 
-def test_the_same_idempotency_key_is_the_same_job(client: httpx.Client, model: CountingModel) -> None:
+def test_the_same_idempotency_key_is_the_same_job(client: httpx.Client, model: HoldingModel) -> None:
     body = {"task": "summarize", "items": job_items(2)}
     first, again = (client.post("/v1/jobs", json=body, headers={"idempotency-key": "k1"}) for _ in range(2))
     assert first.json()["id"] == again.json()["id"]
@@ -203,7 +198,7 @@ def test_the_same_idempotency_key_is_the_same_job(client: httpx.Client, model: C
     assert model.calls == {0: 1, 1: 1}
 
 
-def test_no_line_of_the_log_holds_a_text(client: httpx.Client, model: CountingModel, service: Service) -> None:
+def test_no_line_of_the_log_holds_a_text(client: httpx.Client, model: HoldingModel, service: Service) -> None:
     ended(client, submit(client, job_items(3)))
     assert not [line for line in service.log if re.search(r"parcel|Traceback| (ERROR|WARNING) +dbos", line)]
 

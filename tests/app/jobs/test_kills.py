@@ -10,15 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.app.jobs.killing import Ledger, Site, check, note
+from tests.app.jobs.holding import HoldingModel
+from tests.app.jobs.killing import PARALLEL, Ledger, Site, check, note
 from tests.app.jobs.kit import CountingModel, counting_server, ended, job_items, results, submit, write_configuration
+from tests.backends.ollama_server import canned_server
 from tests.conftest import wait_until
 from tests.servers import PostgresServer
 
 pytestmark = pytest.mark.e2e
 
 SEED = 20261130
-Run = Callable[[Site, CountingModel, int, int, Callable[[], float]], dict[str, int]]
+Moment = Callable[[], object]
+"""Waits for the moment of a kill."""
+Run = Callable[[Site, CountingModel, int, int, Moment], dict[str, int]]
 
 
 def asked(model: CountingModel) -> None:
@@ -27,24 +31,46 @@ def asked(model: CountingModel) -> None:
     assert wait_until(lambda: model.calls.total() > before)
 
 
-def alone(site: Site, model: CountingModel, count: int, kills: int, pause: Callable[[], float]) -> dict[str, int]:
+def sooner_or_later(model: CountingModel, longest_s: float) -> Moment:
+    """Some time after the model server was asked for something more."""
+    dice = random.Random(SEED)
+
+    def moment() -> None:
+        asked(model)
+        time.sleep(dice.uniform(0.0, longest_s))
+
+    return moment
+
+
+def in_the_middle(model: HoldingModel, answers: int) -> Moment:
+    """When so many answers more were given, and the model server works on as many as one worker asks for at once."""
+
+    def moment() -> None:
+        wanted = model.calls.total() + answers
+        model.allow(answers)
+        assert wait_until(lambda: model.calls.total() >= wanted and len(model.held) >= PARALLEL)
+
+    return moment
+
+
+def alone(site: Site, model: CountingModel, count: int, kills: int, moment: Moment) -> dict[str, int]:
     """One process, killed and started again, so often."""
     ledger, job_id = Ledger(), ""
     for _ in range(kills):
         with site.service() as service, service.client() as client:
             job_id = job_id or submit(client, job_items(count))
-            asked(model)
-            time.sleep(pause())
+            moment()
             service.process.kill()
             service.process.wait()
             assert wait_until(lambda: model.in_flight == 0)
         note(ledger, site, job_id, model)
+    model.let_all_go()
     with site.service() as service, service.client() as client:
         assert ended(client, job_id, 900)["counts"]["succeeded"] == count
         return check(ledger, model, count, results(client, job_id))
 
 
-def in_turn(site: Site, model: CountingModel, count: int, kills: int, pause: Callable[[], float]) -> dict[str, int]:
+def in_turn(site: Site, model: CountingModel, count: int, kills: int, moment: Moment) -> dict[str, int]:
     """Two services on one database, of which one and then the other is killed and started again."""
     ledger = Ledger()
     with ExitStack() as stack:
@@ -52,30 +78,30 @@ def in_turn(site: Site, model: CountingModel, count: int, kills: int, pause: Cal
         with services[0].client() as client:
             job_id = submit(client, job_items(count))
         for turn in range(kills):
-            asked(model)
-            time.sleep(pause())
+            moment()
             services[turn % 2].process.kill()
             services[turn % 2].process.wait()
             note(ledger, site, job_id, model)
             asked(model)  # by the one that is left
             services[turn % 2] = stack.enter_context(site.service())
+        model.let_all_go()
         with services[0].client() as client:
             assert ended(client, job_id, 900)["counts"]["succeeded"] == count
             return check(ledger, model, count, results(client, job_id))
 
 
-def workers(site: Site, model: CountingModel, count: int, kills: int, pause: Callable[[], float]) -> dict[str, int]:
+def workers(site: Site, model: CountingModel, count: int, kills: int, moment: Moment) -> dict[str, int]:
     """One service with two workers, of which one after the other is killed; the service starts a new one."""
     ledger = Ledger()
     with site.service() as service, service.client() as client:
         job_id = submit(client, job_items(count))
         for turn in range(kills):
-            asked(model)
-            time.sleep(pause())
+            moment()
             assert wait_until(lambda: len(children(service.process.pid)) == 2)
             os.kill(children(service.process.pid)[turn % 2], signal.SIGKILL)
             time.sleep(0.2)
             note(ledger, site, job_id, model)
+        model.let_all_go()
         assert ended(client, job_id, 900)["counts"]["succeeded"] == count
         return check(ledger, model, count, results(client, job_id))
 
@@ -96,18 +122,18 @@ def children(parent: int) -> list[int]:
 
 
 def test_a_killed_process_goes_on_where_it_was(tmp_path: Path) -> None:
-    with counting_server(0.1) as (server, model):
+    model = HoldingModel(first_s=0.1)
+    with canned_server(model, parallel=64) as server, model.holding():
         site = Site(write_configuration(tmp_path, server), f"sqlite:///{tmp_path}/copydesk.db")
-        figures = alone(site, model, 60, 2, lambda: 0.4)
+        figures = alone(site, model, 60, 2, in_the_middle(model, 10))
     assert figures["kills"] == 2
 
 
 @pytest.mark.soak
 def test_twenty_kills_of_one_process(tmp_path: Path) -> None:
-    dice = random.Random(SEED)
     with counting_server(0.05) as (server, model):
         site = Site(write_configuration(tmp_path, server), f"sqlite:///{tmp_path}/copydesk.db")
-        figures = alone(site, model, 2000, 20, lambda: dice.uniform(0.0, 1.5))
+        figures = alone(site, model, 2000, 20, sooner_or_later(model, 1.5))
     print(figures)
     assert figures["kills"] == 20
 
@@ -120,15 +146,15 @@ def test_twenty_kills_of_one_process(tmp_path: Path) -> None:
 def test_twenty_kills_on_postgresql(
     tmp_path: Path, postgres_server: PostgresServer, run: Run, arguments: tuple[str, ...]
 ) -> None:
-    dice = random.Random(SEED)
     with counting_server(0.8) as (server, model):  # long enough for twenty restarts
         site = Site(write_configuration(tmp_path, server), postgres_server.new_database(), arguments)
-        figures = run(site, model, 2000, 20, lambda: dice.uniform(0.0, 1.5))
+        figures = run(site, model, 2000, 20, sooner_or_later(model, 1.5))
     print(figures)
     assert figures["kills"] == 20
 
 
 def test_a_survivor_takes_over(tmp_path: Path, postgres_server: PostgresServer) -> None:
-    with counting_server(0.1) as (server, model):
+    model = HoldingModel(first_s=0.1)
+    with canned_server(model, parallel=64) as server, model.holding():
         site = Site(write_configuration(tmp_path, server), postgres_server.new_database(), ("--workers", "2"))
-        assert workers(site, model, 80, 1, lambda: 0.5)["kills"] == 1
+        assert workers(site, model, 80, 1, in_the_middle(model, 20))["kills"] == 1

@@ -1,9 +1,12 @@
 """Jobs that are in the queue when the service is stopped, or upgraded, go on afterwards."""
 
 import shutil
+import signal
 import stat
+from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -13,7 +16,9 @@ from app.service import create_app
 from app.store import Database, metadata
 from app.store.upgrade import newest, revision_of, upgrade
 from chains.errors import ConfigurationError
+from tests.app.jobs.holding import HoldingModel
 from tests.app.jobs.kit import counting_server, ended, job_items, results, submit, write_configuration
+from tests.backends.ollama_server import canned_server
 from tests.conftest import ROOT, serving, wait_until
 from tests.servers import PostgresServer
 
@@ -38,6 +43,17 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return server.new_database()
 
 
+def is_closed(url: str) -> bool:
+    """Whether nobody listens there."""
+    try:
+        httpx.get(url + "/healthz", trust_env=False)
+    except httpx.ConnectError:
+        return True
+    except httpx.TransportError:
+        pass
+    return False
+
+
 def newer_version(folder: Path) -> str:
     """Copydesk as it may be one migration later, in the folder; that migration's revision."""
     for package in ("app", "chains", "cli", "prompts"):
@@ -54,14 +70,19 @@ def test_an_upgrade_with_jobs_in_the_queue(tmp_path: Path, url: str) -> None:
     (tmp_path / "newer").mkdir()
     revision = newer_version(tmp_path / "newer")
     environment = {"COPYDESK_DATABASE__URL": url}
-    with counting_server(0.2) as (server, model):
+    model = HoldingModel()
+    with canned_server(model, parallel=64) as server:
         path = write_configuration(tmp_path, server)
-        with serving("--config", str(path), environment=environment) as old, old.client() as client:
+        with serving("--config", str(path), environment=environment) as old, old.client() as client, model.holding():
             job_id = submit(client, job_items(60))
-            assert wait_until(lambda: model.calls.total() >= 8)
+            model.allow(4)
+            assert wait_until(lambda: model.calls.total() == 8 and len(model.held) == 4)
+            old.process.send_signal(signal.SIGTERM)
+            assert wait_until(partial(is_closed, old.url))
+            model.let_all_go()
             assert old.stop() == 0
         asked = dict(model.calls)
-        assert 0 < len(asked) < 60
+        assert len(asked) == 8
         arguments = ("--config", str(path))
         with serving(*arguments, folder=tmp_path / "newer", environment=environment) as new, new.client() as client:
             assert ended(client, job_id)["counts"]["succeeded"] == 60

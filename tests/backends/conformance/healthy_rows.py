@@ -203,7 +203,7 @@ async def cancel_after_a_while(stand: Stand, model: BaseChatModel, request: "asy
     request.cancel()
     with pytest.raises(asyncio.CancelledError):
         await request
-    assert now() - start < 0.1
+    assert now() - start < 2, "it takes its leave in an instant; a busy machine is that slow at times"
     await is_free_soon(stand, model)
 
 

@@ -1,34 +1,12 @@
-"""The confusion of labels, entities by type, and what abstaining buys."""
+"""Entities by type, and what abstaining buys."""
 
 import pytest
 
-from eval.metrics.details import confusion, scores_by_type, trade_off
-from eval.scorers.classification import INVALID, label_scores
+from eval.metrics.details import scores_by_type, trade_off
 from eval.scorers.confidence import RiskPoint
 from tests.eval.metrics.answers import entities, labels, made, scored
 
 OFFERED = [{"name": name} for name in "ab"]
-
-
-def test_confusion() -> None:
-    a, b, none = (made("classify", "x", {"labels": right}, labels=OFFERED) for right in (["a"], ["b"], []))
-    several = made("classify", "x", {"labels": ["a"]}, labels=OFFERED, multi_label=True)
-    answers = [
-        scored(a, labels("a")),
-        scored(a, labels("a")),
-        scored(a, labels("z")),
-        scored(a, labels()),
-        scored(b, labels("a")),
-        scored(b, None),
-        scored(none, labels()),
-        scored(none, labels("b")),
-        scored(several, labels("a")),
-    ]
-    assert confusion(answers) == {
-        ("a", "a"): 2, ("a", INVALID): 2, ("b", "a"): 1, ("b", INVALID): 1, ("NONE", "NONE"): 1, ("NONE", "b"): 1,
-    }  # fmt: skip
-    assert confusion(answers[:3]) == label_scores("aaa", ["a", "a", None]).confusion
-    assert confusion([]) == {}
 
 
 def test_entities_by_type() -> None:
@@ -55,5 +33,5 @@ def test_the_trade_off_of_abstaining() -> None:
 @pytest.mark.parametrize("task", ["classify", "extract"])
 def test_no_answer(task: str) -> None:
     case = made(task, "x", {"labels": ["a"], "entities": []}, labels=OFFERED)
-    assert confusion([scored(case, None)]) == {("a", INVALID): 1}
+    assert trade_off([scored(case, None)]) == []
     assert scores_by_type([scored(case, None)]) == {}

@@ -227,7 +227,7 @@ def test_a_case_opens_by_the_keyboard(page: Any) -> None:
     assert detail.locator(".text").first.inner_text() == row.input
     before, after = (answer.text for answer in row.answers)
     assert (detail.locator("del").inner_text(), detail.locator("ins").inner_text()) == (before, after)
-    assert detail.locator("dd").all_inner_texts()[-1] == row.expected["labels"][0]  # type: ignore[index, call-overload]
+    assert detail.locator("dd").all_inner_texts()[-1] == row.expected["labels"][0]  # type: ignore[index]
     assert detail.locator(".values tbody tr").first.locator("td").all_inner_texts() == ["100.0 %", "0.0 %"]
     page.keyboard.press("Enter")
     assert (button.get_attribute("aria-expanded"), detail.count()) == ("false", 0)

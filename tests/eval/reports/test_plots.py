@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from eval.outcomes import Failure
-from eval.report import Answer, CaseReport
-from eval.reports.breakdown import confusion, groups
+from eval.report import Answer, CaseReport, TradeOff
+from eval.reports.breakdown import confusions, groups, steps
 from eval.reports.intervals import WIDTH, interval_plots
 from eval.reports.page_data import LIMIT, page_data
 from eval.reports.pareto import Point, front, pareto_plot
@@ -111,22 +111,20 @@ def test_the_confusion_matrix_counts_pairs() -> None:
         case(["no"], "yes, no"), case(["no"], ""), case(["yes"], "yes", error=True), case(["yes", "no"], "yes"),
         case([], ""),
     ]  # fmt: skip
-    found = confusion(rows, "v")
-    assert found is not None
+    (found,) = confusions(rows, ["v"])
     assert (found.given, found.left_out) == (["no", "yes", "INVALID"], 2)
     assert {right: list(counts) for right, counts in found.rows} == {"no": [1, 0, 3], "yes": [1, 2, 1]}
 
 
 def test_without_single_labels_there_is_no_matrix() -> None:
-    assert confusion([case(["yes", "no"], "yes")], "v") is None
-    assert confusion([case(["yes"], "yes")], "w") is None
+    assert confusions([case(["yes", "no"], "yes")], ["v"]) == []
+    assert confusions([case(["yes"], "yes")], ["w"]) == []
 
 
 def test_rare_labels_of_many_are_taken_together() -> None:
     rows = [case([f"label {number}"], f"label {number}") for number in range(40) for _ in range(40 - number)]
     rows = [row.model_copy(update={"params": {}}) for row in rows]
-    found = confusion(rows, "v")
-    assert found is not None
+    (found,) = confusions(rows, ["v"])
     assert (len(found.given), found.given[-2:]) == (17, ["other labels", "INVALID"])
     assert sum(sum(counts) for _, counts in found.rows) == len(rows)
 
@@ -171,3 +169,10 @@ def test_long_texts_are_cut_before_a_case_is_left_out() -> None:
     assert flipped | failed <= kept
     assert (len(cut.text.encode()) <= whole // 2, len(few.text.encode()) <= 40_000) == (True, True)
     assert whole < LIMIT
+
+
+def test_the_steps_of_abstaining_are_those_nearest_to_quarters() -> None:
+    points = [TradeOff(threshold=1 - number / 20, coverage=number / 20, risk=0.1) for number in range(1, 21)]
+    assert [point.coverage for point in steps(points)] == [0.25, 0.5, 0.75, 0.9, 1.0]
+    assert steps(points[:1]) == points[:1]
+    assert steps([]) == []

@@ -1,6 +1,6 @@
 """Made-up evaluations whose truth is known, and how often the statistics err on them.
 
-`python -m tests.eval.statistics.simulation RUNS` prints the tables of docs/adr/0027-statistics.md.
+`python -m tests.eval.statistics.simulation RUNS [CASES ...]` prints the table of docs/adr/0027-statistics.md.
 """
 
 import sys
@@ -196,9 +196,9 @@ def _row(columns: list[str]) -> str:
 
 
 def main() -> int:
-    runs = int(sys.argv[1])
+    runs, *sizes = map(int, sys.argv[1:])
     print(_row(["cases", "", "lower", "upper", "95 %", "REGRESSED", "PASS at 5", "PASS at 10"]))
-    for cases in (40, 50, 100, 200):
+    for cases in sizes or (40, 50, 200):
         for name, world in WORLDS.items():
             found = rates(world, cases, runs, both=True)
             numbers = (found.lower, found.upper, found.interval, found.regressed, *found.passed.values())

@@ -88,14 +88,15 @@ NO_BOOKS: Bills = _NoBooks()
 class _Together:
     def __init__(self, books: tuple[Books, ...]) -> None:
         self._books = books
+        # Asked once: whether a class follows a protocol takes as long as a tenth of a request.
+        self._bills = next((each for each in books if isinstance(each, Bills)), NO_BOOKS)
 
     def settled(self, account: Account) -> None:
         for books in self._books:
             books.settled(account)
 
     def bill(self, ledger: Ledger, backend: str) -> Bill | None:
-        bills = (books.bill(ledger, backend) for books in self._books if isinstance(books, Bills))
-        return next(bills, None)
+        return self._bills.bill(ledger, backend)
 
 
 def together(*books: Books) -> Bills:

@@ -60,6 +60,9 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
         self.is_usable = True
         """What the last probe found. Routes try backends that aren't usable last."""
         self._model_name = getattr(model, "model_name", "")
+        # Asked once: whether a class follows a protocol takes longer than a whole queue.
+        self._scorer = model if isinstance(model, ScoresContinuations) else None
+        self._checker = model if isinstance(model, ChecksContext) else None
         self._retries = retries
         self._cache = cache or AnswerCache(0, 1)
         self._flights: Sharing[Flight] = Sharing()
@@ -98,9 +101,9 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
     def capabilities(self) -> Capabilities:
         """What the model can do beyond answers; its scores pass the queue and the breaker like any call."""
         return Capabilities(
-            score=self.score if isinstance(self.model, ScoresContinuations) else None,
+            score=self.score if self._scorer is not None else None,
             count_tokens=self.model.count_tokens if isinstance(self.model, CountsTokens) else None,
-            context_tokens=self.model.context_tokens if isinstance(self.model, ChecksContext) else None,
+            context_tokens=self._checker.context_tokens if self._checker is not None else None,
             slots=lambda: self.admission.slots,
         )
 
@@ -124,7 +127,7 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
         return found.scores
 
     async def _scored(self, flight: Flight, continuations: Sequence[str]) -> ContinuationScores:
-        assert isinstance(self.model, ScoresContinuations)
+        assert self._scorer is not None
         async with AsyncExitStack() as stack:
             with flight.tries.last():
                 self.breaker.check()
@@ -133,7 +136,7 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
             timer = stack.enter_context(self._timed(flight, queued))
             spent: list[Usage] = []
             try:
-                return await self.model.score_continuations(flight.call.messages, continuations, spent.append)
+                return await self._scorer.score_continuations(flight.call.messages, continuations, spent.append)
             finally:
                 # Several calls: a later one may fail, or the caller leave between them.
                 ledger, pair = flight.call.ledger, (self.backend, self._model_name)
@@ -233,10 +236,10 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
 
         Raises ContextExceeded.
         """
-        if self.admission.busy < self.admission.slots or not isinstance(self.model, ChecksContext):
+        if self.admission.busy < self.admission.slots or self._checker is None:
             return
         try:
-            await self.model.check_context(flight.call.messages, flight.call.keywords.get("max_tokens"))
+            await self._checker.check_context(flight.call.messages, flight.call.keywords.get("max_tokens"))
         except BackendError:
             return  # the server can't say now: its turn is when the slot is there
 

@@ -50,15 +50,26 @@ class Tries:
     async def _run(self, work: Callable[[], Awaitable[T]]) -> T:
         if not self._retries:
             return await work()
+        try:
+            # Most calls succeed at once, and tenacity's preparations take longer than a whole queue.
+            return await work()
+        except BackendError as error:
+            first = [error]
+
+        async def tried() -> T:
+            if first:
+                raise first.pop()
+            return await work()
+
         retrying = AsyncRetrying(
             retry=retry_if_exception(self._may_retry),
             stop=lambda state: stop_after_attempt(self._retries + 1)(state) or self._is_late(state.upcoming_sleep),
             wait=self._pause,
-            before=self._begin,
+            before=lambda state: self._begin() if state.attempt_number > 1 else None,
             before_sleep=self._note,
             reraise=True,
         )
-        return await retrying(work)
+        return await retrying(tried)
 
     @contextmanager
     def last(self) -> Iterator[None]:
@@ -69,7 +80,7 @@ class Tries:
             self._is_last = True
             raise
 
-    def _begin(self, _: RetryCallState) -> None:
+    def _begin(self) -> None:
         self._began = time.perf_counter()
         self._is_last = False
 

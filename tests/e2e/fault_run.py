@@ -22,8 +22,7 @@ from tests.e2e.faulty_upstreams import HOLD, HOLD_S, QUEUE, SLOTS, FaultyOllama,
 
 __all__ = ["Report", "run"]
 
-RATE, SHARE = 60.0, 0.25
-"""Requests a second, or so many that they take this share of the service's time where the machine is slower."""
+RATE = 60.0
 BURST, BURST_CHANCE = 16, 0.006
 RSS_AFTER = 2000
 TICK_S = 0.01
@@ -37,16 +36,14 @@ _UNFORESEEN = ("Traceback", "never retrieved", "was destroyed", "Unclosed", "nev
 @dataclass
 class Report:
     """`excesses_s` are the ends of requests after their deadlines, as their callers saw them; `own_excesses_s` the same
-    by the service's own clock; `stall_s` the longest time that the callers' own process stood still, and `lag_s` the
-    longest that a request took meanwhile which costs nothing: so late is the machine. `faults` were met, by backend;
-    `leaks`, `unforeseen` (lines of the log) and `wrong` should be none."""
+    by the service's own clock; `stall_s` the longest time that the callers' own process stood still. `faults` were met,
+    by backend; `leaks`, `unforeseen` (lines of the log) and `wrong` should be none."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     faults: dict[str, int] = field(default_factory=dict)
     faults_by_name: Counter[str] = field(default_factory=Counter)
     own_excesses_s: list[float] = field(default_factory=list)
     stall_s: float = 0.0
-    lag_s: float = 0.0
     leaks: list[str] = field(default_factory=list)
     rss_mib: dict[int, float] = field(default_factory=dict)
     unforeseen: list[str] = field(default_factory=list)
@@ -88,15 +85,13 @@ async def _run(
 ) -> None:
     pid, url = service.process.pid, service.url
     before = await asyncio.to_thread(holdings, pid, url)
-    rate = min(RATE, SHARE / await _seconds_of_one(url))
     server.break_down()
-    watching = asyncio.gather(_watch(report), _watch_health(report, url))
+    watching = asyncio.create_task(_watch(report))
     for part in (requests[:RSS_AFTER], requests[RSS_AFTER:]):
-        report.outcomes += await _sent(url, part, rate, random.Random(len(part)))
+        report.outcomes += await _sent(url, part, random.Random(len(part)))
         if part:
             report.rss_mib[len(report.outcomes)] = (await asyncio.to_thread(holdings, pid, url)).rss_mib
     watching.cancel()
-    await asyncio.gather(watching, return_exceptions=True)
     server.heal()
     report.faults = {"a": await asyncio.to_thread(_failed_calls, url), "b": server.injected.total()}
     report.faults_by_name = server.injected
@@ -118,30 +113,7 @@ async def _watch(report: Report) -> None:
         report.stall_s = max(report.stall_s, clock() - before - TICK_S)
 
 
-async def _watch_health(report: Report, url: str) -> None:
-    clock = asyncio.get_running_loop().time
-    async with _session(url) as http:
-        while True:
-            before = clock()
-            async with http.get("/healthz") as response:
-                await response.read()
-            report.lag_s = max(report.lag_s, clock() - before)
-            await asyncio.sleep(TICK_S)
-
-
-async def _seconds_of_one(url: str) -> float:
-    """What a request takes here and now that waits for no model, in the middle."""
-    clock, seconds = asyncio.get_running_loop().time, []
-    async with _session(url) as http:
-        for _ in range(21):
-            before = clock()
-            async with http.post("/v1/prompts/summarize/render", json={"inputs": {"text": "x"}}) as response:
-                await response.read()
-            seconds.append(clock() - before)
-    return sorted(seconds)[10]
-
-
-async def _sent(url: str, requests: Iterable[Ask], rate: float, dice: random.Random) -> list[Outcome]:
+async def _sent(url: str, requests: Iterable[Ask], dice: random.Random) -> list[Outcome]:
     """Requests come at random and wait for nobody; now and then many come at once."""
     clock, at_once = asyncio.get_running_loop().time, 0
     due = clock()
@@ -149,7 +121,7 @@ async def _sent(url: str, requests: Iterable[Ask], rate: float, dice: random.Ran
         sending = []
         for request in requests:
             at_once = at_once - 1 if at_once else BURST * (dice.random() < BURST_CHANCE)
-            due += 0.0 if at_once else dice.expovariate(rate)
+            due += 0.0 if at_once else dice.expovariate(RATE)
             await asyncio.sleep(max(0.0, due - clock()))
             sending.append(group.create_task(ask(http, request)))
     return [one.result() for one in sending]

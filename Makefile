@@ -41,7 +41,7 @@ LIVE = $(OLLAMA_HOST)$(OPENAI_BASE_URL)
 
 eval: $(TOOLS) ## Evaluate what production serves on the golden suites, from recordings alone (MODE=live: ask the model)
 	@for suite in eval/suites/*.yaml; do \
-		$(BIN)/copydesk eval run $$suite --mode $(or $(MODE),replay) --out .copydesk/eval $(ARGS) || exit; \
+		$(BIN)/copydesk eval run $$suite --mode $(or $(MODE),replay) --out reports/$$(basename $$suite .yaml) $(ARGS) || exit; \
 	done
 
 eval-live: ## The same on the embedded model

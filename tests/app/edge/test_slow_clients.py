@@ -210,7 +210,7 @@ def test_bodies_that_come_at_once_take_no_more_memory_than_they_may(tmp_path: Pa
         refused: list[socket.socket] = []
         while found := select.select([each for each in held if each not in refused], [], [], most)[0]:
             refused += found
-            most = 0.5
+            most = 0.5 if len(refused) >= 60 - 17 else SOON_S  # a busy machine takes its time between two of them
         assert resident_bytes(service.process.pid) - before < 200 << 20
         assert len(refused) >= 60 - 17
         assert {read_answer(connection).json()["code"] for connection in refused} == {"overloaded"}

@@ -152,7 +152,9 @@ def _print_bounds(report: "Report") -> None:
     from eval.reports import figures
 
     for bound in report.thresholds:
+        info = report.metric(bound.metric)
+        value, wanted = figures.value(info, bound.value), figures.bound(info, bound)
         if not bound.kept:
-            info = report.metric(bound.metric)
-            value = figures.value(info, bound.value)
-            print(f"not kept: {bound.metric} of {bound.variant} is {value}, not {figures.bound(info, bound)}")
+            print(f"not kept: {bound.metric} of {bound.variant} is {value}, not {wanted}")
+        elif not report.comparisons:  # nothing else says how it came out
+            print(f"kept: {bound.metric} of {bound.variant} is {value}, {wanted}")

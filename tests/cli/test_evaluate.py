@@ -315,6 +315,14 @@ def test_a_matrix_has_a_column_for_each_variant(call: Call) -> None:
     assert read_run(Path(".copydesk/eval/matrix.jsonl")).is_finished
 
 
+def test_one_variant_is_held_against_the_thresholds(call: Call) -> None:
+    suite = {**SUITE, "thresholds": {"answered": {"at_least": 0.9}}}
+    Path("alone.yaml").write_text(yaml.safe_dump(suite))
+    done = call("eval", "run", "alone.yaml", "--prompt", "1.3.0", "--mode", "live")
+    assert done.exit_code == 0, done.output
+    assert "kept: answered of summarize@1.3.0 is 100.0 %, at least 90.0 %" in done.stdout
+
+
 def test_models_are_compared_by_their_backends(call: Call) -> None:
     worse = script_of(CASES, without_numbers)
     configured(script_of(CASES), small={"kind": "scripted", "answers": [{**line, "answer": "No."} for line in worse]})

@@ -25,7 +25,8 @@ class Spent:
 
 
 def spent_by(command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> Spent:
-    """Run a command in a folder to its end; its variables are those of this process and these."""
+    """Run a command in a folder to its end; its variables are those of this process and these. Linux counts this
+    process's memory at the start as the command's: ask from a small one."""
     with tempfile.TemporaryFile() as said:
         start = time.perf_counter()
         process = subprocess.Popen(

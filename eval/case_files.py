@@ -48,6 +48,8 @@ def load_cases(suite: Suite, task: Task[Any, Any], folders: Sequence[Path]) -> C
     left_out: dict[str, int] = {}
     for name in suite.datasets:
         cases, digests[name] = _dataset(name, task, folders, left_out)
+        if not cases:
+            raise ConfigurationError(f"{name}: the dataset has no cases: there is nothing to evaluate")
         for case in cases:
             if case.id in found:
                 raise ConfigurationError(f"{name}: the id {case.id!r} is one of {found[case.id][1]} too")

@@ -57,7 +57,14 @@ def load_dataset(folder: Path) -> list[Case]:
 
 def _lines(path: Path) -> list[str]:
     """A line ends at a line feed only: within a JSON text U+2028 and its like may stand as they are."""
-    return [line.removesuffix("\n") for line in io.StringIO(path.read_text(encoding="utf-8"), newline="\n")]
+    try:
+        text = path.read_bytes().decode()
+    except OSError as error:
+        raise ConfigurationError(f"{path}: the dataset cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(f"{path}:{line}: the dataset is not UTF-8: {error.reason}") from error
+    return [line.removesuffix("\n") for line in io.StringIO(text, newline="\n")]
 
 
 def _read(line: str, place: str) -> Case:
@@ -77,7 +84,8 @@ def _read(line: str, place: str) -> Case:
 def _wrong(place: str, error: ValidationError, *within: str) -> ConfigurationError:
     first = error.errors()[0]
     where = ".".join(map(str, (*within, *first["loc"])))
-    return ConfigurationError(f"{place}: {where}: {first['msg']}")
+    told = f"{where}: {first['msg']}".removeprefix(": ")
+    return ConfigurationError(f"{place}: {told}")
 
 
 def _check_offsets(text: str, expected: Expected, place: str) -> None:

@@ -25,6 +25,8 @@ __all__ = ["RunFile", "RunHeader", "StoredRun", "open_run", "read_run"]
 Place = tuple[str, str, int]
 """Variant, case and repeat."""
 
+_BEGINNING = b'{"format":"copydesk-run-1"'
+
 
 class RunHeader(BaseModel):
     """What a run is of. `examples` are the few-shot and fixed texts of each variant's prompt, by its name, so that the
@@ -112,8 +114,8 @@ def _parsed(path: Path, content: bytes) -> StoredRun | None:
             outcome = Outcome.model_validate_json(line)
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            raise ConfigurationError(f"{path}:{number}: no outcome: {where}: {first['msg']}") from error
+            told = f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
+            raise ConfigurationError(f"{path}:{number}: no outcome: {told}") from error
         if outcome.variant not in names or outcome.repeat >= run.header.repeats:
             raise ConfigurationError(f"{path}:{number}: the header knows no {outcome.variant!r} #{outcome.repeat}")
         if outcome.place in run.outcomes:
@@ -184,6 +186,7 @@ def _begun(path: Path, descriptor: int, header: RunHeader, *, resume: bool) -> R
         raise ConfigurationError(f"{path}: exists already: continue it with --resume, or name another file")
     found = _parsed(path, content) if content else None
     if found is None:
+        _check_torn(path, content)
         os.ftruncate(descriptor, 0)
         _write(descriptor, _line(header))
         return RunFile(path, descriptor, header, {})
@@ -193,6 +196,13 @@ def _begun(path: Path, descriptor: int, header: RunHeader, *, resume: bool) -> R
         raise ConfigurationError(f"{path}: cannot be continued, as it is of another run: {told}. Name another file")
     os.ftruncate(descriptor, found.whole)
     return RunFile(path, descriptor, found.header, found.outcomes)
+
+
+def _check_torn(path: Path, content: bytes) -> None:
+    """Raises ConfigurationError where a file without a whole line isn't the beginning of a header."""
+    length = min(len(content), len(_BEGINNING))
+    if content[:length] != _BEGINNING[:length]:
+        raise ConfigurationError(f"{path}: cannot be continued, as it is no run file. Name another file")
 
 
 def _line(model: RunHeader | Outcome) -> bytes:

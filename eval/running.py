@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,13 +115,13 @@ class Accounts:
 @dataclass(frozen=True, slots=True)
 class Asking:
     """Whom a run asks: a runner over the `variant_set`, whose books are `accounts`. `price` gives the cost of a
-    backend's tokens in billionths of a US dollar, None where it has no price. Where the `source` is RECORDED, the times
-    are those of the recordings."""
+    backend's tokens in billionths of a US dollar, None where it has no price. Of the `recorded` backends the times are
+    those of the recordings."""
 
     runner: Runner
     accounts: Accounts
     price: _Prices = lambda backend, usage: None
-    source: Source = Source.MEASURED
+    recorded: Collection[str] = ()
     waits_s: Sequence[float] = waits(PATIENCE_S)
 
     def slots(self, backend: str) -> int:
@@ -222,7 +222,7 @@ async def _asked(task: Task[Any, Any], job: _Job, asking: Asking) -> Outcome | N
         repeat=repeat,
         output=output,
         error=failure,
-        **{**_costs(account, asking.price), **(_as_recorded(noted) if asking.source is Source.RECORDED else {})},
+        **{**_costs(account, asking.price), **(_as_recorded(noted) if each.variant.backend in asking.recorded else {})},
         recordings=noted.used,
     )
 

@@ -1,6 +1,7 @@
 """How commands of evaluations end: what their exit codes mean to CI."""
 
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -24,10 +25,16 @@ class ExitCode(IntEnum):
 
 @contextmanager
 def errors_as_exit_codes() -> Iterator[None]:
-    """Errors become lines on stderr and UNUSABLE: a backend that is away must not look like a regression."""
+    """Errors become lines on stderr and UNUSABLE: a backend that is away must not look like a regression. Nor may a
+    fault of ours, which comes with its traceback."""
     try:
         yield
     except CopydeskError as error:
         for line in str(error).splitlines():
             print(f"copydesk: {line}", file=sys.stderr)
+        raise typer.Exit(ExitCode.UNUSABLE) from error
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
+    except Exception as error:
+        traceback.print_exc()
         raise typer.Exit(ExitCode.UNUSABLE) from error

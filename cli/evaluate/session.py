@@ -160,6 +160,8 @@ def run_evaluation(evaluation: Evaluation) -> Ran:
             print(f"copydesk: stopped; {len(file.outcomes)} of {file.header.total} are in {path}.", file=sys.stderr)
             print(f"copydesk: To go on: {same_command(resume=True)}", file=sys.stderr)
             raise typer.Exit(130) from None
+        if progress.missing and evaluation.call.mode is not Mode.REPLAY:
+            _tell_not_recorded(evaluation, progress, path)
         if progress.missing:
             path.unlink()  # to replay it again costs nothing, and another mode begins another file
             tell_missing(progress.missing, progress.total, _recordings_of(evaluation))
@@ -168,6 +170,16 @@ def run_evaluation(evaluation: Evaluation) -> Ran:
         order = {variant.name: place for place, variant in enumerate(file.header.variants)}
         outcomes = sorted(file.outcomes.values(), key=lambda outcome: order[outcome.variant])
         return Ran(file.header, outcomes, path)
+
+
+def _tell_not_recorded(evaluation: Evaluation, progress: "Progress", path: Path) -> NoReturn:
+    """Say which backends of kind `replay` lack answers. What others answered stays. Ends the command."""
+    names = ", ".join(name for name, backend in evaluation.asked.backends.items() if backend.kind == "replay")
+    missing = f"{progress.missing} of {progress.total} answers"
+    print(f"copydesk: {missing} aren't recorded, and {names} replays: record them, then go on.", file=sys.stderr)
+    print(f"copydesk: What the other backends answered is in {path}:", file=sys.stderr)
+    print(f"copydesk:   {same_command(resume=True)}", file=sys.stderr)
+    raise typer.Exit(ExitCode.RECORDINGS_MISSING)
 
 
 def _recordings_of(evaluation: Evaluation) -> Path:
@@ -214,22 +226,26 @@ def _make_room(evaluation: Evaluation, path: Path) -> None:
     path.unlink()
 
 
+def _recorded(evaluation: Evaluation) -> list[str]:
+    """The backends whose times are those of recordings: all in the modes that replay, else those of kind `replay`."""
+    replays = evaluation.call.mode in (Mode.REPLAY, Mode.RECORD_MISSING)
+    return [name for name, backend in evaluation.asked.backends.items() if replays or backend.kind == "replay"]
+
+
 def _run(evaluation: Evaluation, file: "RunFile") -> "Progress":
     from app.composition import build_trial_runner
-    from eval.outcomes import Source
     from eval.running import Accounts, Asking, Plan, run_plan, waits
     from eval.variants import variant_set
 
     plan = Plan(evaluation.task, evaluation.cases.cases, evaluation.planned, evaluation.suite.repeats)
     prompts = variant_set(evaluation.prompts, evaluation.planned)
-    is_recorded = evaluation.call.mode in (Mode.REPLAY, Mode.RECORD_MISSING)
-    source = Source.RECORDED if is_recorded else Source.MEASURED
+    recorded = _recorded(evaluation)
 
     async def run(started: Settings) -> "Progress":
         accounts = Accounts()
         runner = build_trial_runner(started, prompts, tuple(evaluation.asked.backends), accounts)
 
-        asking = Asking(runner, accounts, prices_of(evaluation.settings), source, waits(evaluation.call.patience_s))
+        asking = Asking(runner, accounts, prices_of(evaluation.settings), recorded, waits(evaluation.call.patience_s))
         try:
             with shown_progress(evaluation.suite.name) as tell:
                 return await run_plan(plan, asking, file, tell)

@@ -87,7 +87,8 @@ def flip_lines(flips: "Sequence[Flip]") -> Iterator[str]:
     if not flips:
         yield "No case differs in a gated metric."
         return
-    yield f"{_cases(losses)} worse, {_cases([flip for flip in flips if not flip.is_worse])} better:"
+    counts = f"{_cases(losses)} worse, {_cases([flip for flip in flips if not flip.is_worse])} better"
+    yield f"{counts}:" if losses else f"{counts}."
     by_case: dict[str, list[Flip]] = {}
     for flip in losses:
         by_case.setdefault(flip.case, []).append(flip)

@@ -1,6 +1,6 @@
 """Runs that were made before, as commands that score them again take them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ def finished_run(path: Path) -> "StoredRun":
 
 def cases_of(suite: "Suite", runs: "Sequence[tuple[str, StoredRun]]", data: Path | None) -> "Sequence[Case]":
     """The suite's cases, of which the runs are; each run with its name for messages. Raises ConfigurationError where a
-    run is of another task, or a dataset isn't what it was."""
+    run is of another task, a dataset isn't what it was, or an outcome is of none of its cases."""
     from chains.tasks import load_tasks
     from eval.case_files import dataset_folders, load_cases
 
@@ -40,7 +40,16 @@ def cases_of(suite: "Suite", runs: "Sequence[tuple[str, StoredRun]]", data: Path
         for dataset in run.header.datasets:
             if known.get(dataset.name) != dataset.digest:
                 raise ConfigurationError(f"{name}: the dataset {dataset.name} has changed since, or isn't the suite's")
+    _check_cases(runs, {case.id for case in found.cases})
     return found.cases
+
+
+def _check_cases(runs: "Sequence[tuple[str, StoredRun]]", known: Collection[str]) -> None:
+    for name, run in runs:
+        unknown = sorted({outcome.case for outcome in run.outcomes.values()} - set(known))
+        if unknown:
+            told = f"{unknown[0]!r}" + (f" and {len(unknown) - 1} more" if len(unknown) > 1 else "")
+            raise ConfigurationError(f"{name}: it has outcomes of cases that its datasets don't have: {told}")
 
 
 def two_variants(path: Path, baseline: str | None, candidate: str | None) -> "StoredRun":

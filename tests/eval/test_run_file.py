@@ -193,3 +193,13 @@ def test_a_run_file_that_isnt_there_is_told(tmp_path: Path) -> None:
     (tmp_path / "run.jsonl").write_text('{"format":')
     with pytest.raises(ConfigurationError, match="has no header"):
         read_run(tmp_path / "run.jsonl")
+
+
+@pytest.mark.parametrize("content", [b"notes", b'{"format":"copydesk-run-2"', b'{"cassette":1}'])
+def test_a_file_of_something_else_is_not_written_over(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    told = r"notes\.txt: cannot be continued, as it is no run file"
+    with pytest.raises(ConfigurationError, match=told), open_run(path, header(), resume=True):
+        pass
+    assert path.read_bytes() == content

@@ -36,5 +36,13 @@ def errors_as_exit_codes() -> Iterator[None]:
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
     except Exception as error:
-        traceback.print_exc()
+        _tell_fault(error)
         raise typer.Exit(ExitCode.UNUSABLE) from error
+
+
+def _tell_fault(error: Exception) -> None:
+    """What the system refuses is told like any other error; of a fault of ours its place is wanted."""
+    if isinstance(error, OSError) and error.filename is not None:
+        print(f"copydesk: {error.filename}: {error.strerror}", file=sys.stderr)
+    else:
+        traceback.print_exc()

@@ -67,6 +67,13 @@ def test_a_fault_is_no_regression(capsys: pytest.CaptureFixture[str]) -> None:
     assert "KeyError: 'a fault'" in capsys.readouterr().err
 
 
+def test_what_the_system_refuses_is_told_with_its_place(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with pytest.raises(typer.Exit) as raised, errors_as_exit_codes():
+        (tmp_path / "absent").stat()
+    assert raised.value.exit_code == 2
+    assert capsys.readouterr().err == f"copydesk: {tmp_path / 'absent'}: No such file or directory\n"
+
+
 def test_a_verdict_and_a_wrong_call_stay_what_they_are() -> None:
     with pytest.raises(typer.Exit) as raised, errors_as_exit_codes():
         raise typer.Exit(3)

@@ -33,7 +33,7 @@ def errors_as_exit_codes() -> Iterator[None]:
         for line in str(error).splitlines():
             print(f"copydesk: {line}", file=sys.stderr)
         raise typer.Exit(ExitCode.UNUSABLE) from error
-    except (typer.Exit, typer.Abort, typer.BadParameter):
+    except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
         raise
     except Exception as error:
         _tell_fault(error)

@@ -80,6 +80,8 @@ def test_a_verdict_and_a_wrong_call_stay_what_they_are() -> None:
     assert raised.value.exit_code == 3
     with pytest.raises(typer.BadParameter), errors_as_exit_codes():
         raise typer.BadParameter("x")
+    with pytest.raises(BrokenPipeError), errors_as_exit_codes():  # a reader such as `head` has enough
+        raise BrokenPipeError
 
 
 @pytest.mark.parametrize(

@@ -113,3 +113,15 @@ def test_a_replaying_backend_that_lacks_answers_costs_no_answer_of_another(call:
     assert call(*words, "--resume").exit_code == 0
     sources = {(place[0], outcome.source.value) for place, outcome in read_run(Path("both.jsonl")).outcomes.items()}
     assert sources == {("summarize@1.3.0 on script", "measured"), ("summarize@1.3.0 on old", "recorded")}
+
+
+def test_a_threshold_that_is_not_kept_has_the_last_word(call: Call) -> None:
+    bounds = {"thresholds": {"compression": {"at_most": 0.1}}}
+    Path("eval/suites/summarize.yaml").write_text(yaml.safe_dump({**SUITE, **bounds}))
+    done = call("gate", "summarize@1.4.0", "--mode", "live", "-b", "script", "--no-evidence")
+    assert done.exit_code == 1, done.output
+    assert "PASS: summarize@1.4.0, compared with summarize@1.3.0" in done.stdout
+    assert done.stdout.splitlines()[-1] == "REGRESSED: a threshold of the suite isn't kept"
+    Path("eval/suites/summarize.yaml").write_text(yaml.safe_dump(SUITE))
+    kept = call("gate", "summarize@1.4.0", "--mode", "live", "-b", "script", "--no-evidence")
+    assert (kept.exit_code, "REGRESSED" in kept.stdout) == (0, False)

@@ -33,8 +33,16 @@ def errors_as_exit_codes() -> Iterator[None]:
         for line in str(error).splitlines():
             print(f"copydesk: {line}", file=sys.stderr)
         raise typer.Exit(ExitCode.UNUSABLE) from error
-    except (typer.Exit, typer.Abort, typer.BadParameter):
+    except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
         raise
     except Exception as error:
-        traceback.print_exc()
+        _tell_fault(error)
         raise typer.Exit(ExitCode.UNUSABLE) from error
+
+
+def _tell_fault(error: Exception) -> None:
+    """What the system refuses is told like any other error; of a fault of ours its place is wanted."""
+    if isinstance(error, OSError) and error.filename is not None:
+        print(f"copydesk: {error.filename}: {error.strerror}", file=sys.stderr)
+    else:
+        traceback.print_exc()

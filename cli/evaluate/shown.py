@@ -33,6 +33,9 @@ def print_report(report: "Report") -> None:
         print()
         _print_costs(report.variants)
     _print_bounds(report)
+    found = {comparison.verdict.value for comparison in report.comparisons}
+    if report.verdict and report.verdict.value == "REGRESSED" and "REGRESSED" not in found:
+        print("REGRESSED: a threshold of the suite isn't kept")
 
 
 def _print_comparison(report: "Report", comparison: "Comparison") -> None:

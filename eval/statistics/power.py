@@ -49,14 +49,20 @@ def detectable_difference(cases: int, deviation: float, level: float = TAIL, pow
 
 
 def cases_for(
-    difference: float, margin: float, deviation: float, level: float = TAIL, power: float = POWER
+    difference: float,
+    margin: float,
+    deviation: float,
+    level: float = TAIL,
+    power: float = POWER,
+    *,
+    loss_level: float | None = None,
 ) -> int | None:
     """How many cases would settle it with `power`, were the true difference as measured: tell that it is above
-    `-margin`, or that it is below 0, whichever needs fewer. None where no number would: no difference, no margin."""
-    distances = [distance for distance in (difference + margin, -difference) if distance > 0]
-    if not distances:
-        return None
-    return max(1, ceil((_reach(level, power) * deviation / max(distances)) ** 2))
+    `-margin`, or that it is below 0, whichever needs fewer. A loss is told at `loss_level` where one is given: that of
+    a correction for several tests. None where no number would: no difference, no margin."""
+    wanted = [(difference + margin, level), (-difference, level if loss_level is None else loss_level)]
+    needed = [ceil((_reach(at, power) * deviation / distance) ** 2) for distance, at in wanted if distance > 0]
+    return max(1, min(needed)) if needed else None
 
 
 def _reach(level: float, power: float) -> float:

@@ -101,7 +101,7 @@ def _compared(paired: Paired, found: Estimate | None, adjusted: float, tests: in
         verdict,
         _note(_remarks(found, verdict, tests), of - found.cases, of),
         found.detectable(TAIL / tests),
-        _cases_needed(found, margin) if verdict is Verdict.INCONCLUSIVE else None,
+        _cases_needed(found, margin, tests) if verdict is Verdict.INCONCLUSIVE else None,
         found.method,
         found.baseline,
         found.candidate,
@@ -137,6 +137,7 @@ def _note(remarks: Sequence[str], left_out: int, of: int) -> str:
     return "; ".join([*remarks, *told])
 
 
-def _cases_needed(found: Estimate, margin: float) -> int | None:
-    needed = cases_for(found.difference, margin, found.deviation)
+def _cases_needed(found: Estimate, margin: float, tests: int) -> int | None:
+    """Only a loss is told by a corrected test, at worst by one at a share of the level."""
+    needed = cases_for(found.difference, margin, found.deviation, loss_level=TAIL / tests)
     return None if needed is None else max(needed, FEWEST, found.cases + 1)

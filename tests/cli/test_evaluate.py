@@ -100,7 +100,8 @@ def test_an_edited_version_is_released_gated_and_promoted(call: Call) -> None:
     refused = call("prompts", "promote", "summarize", "1.4.0")
     assert "is a draft" in str(refused.exception)
     assert call("prompts", "release", "summarize", "1.4.0").exit_code == 0
-    assert "there is no evidence for summarize@1.4.0" in str(call("prompts", "promote", "summarize", "1.4.0").exception)
+    unproven = str(call("prompts", "promote", "summarize", "1.4.0").exception)
+    assert "there is no evidence for summarize@1.4.0 (evaluate it with copydesk eval gate" in unproven
     gated = call("eval", "gate", "summarize", "1.4.0", "--mode", "live")
     assert gated.exit_code == 0, gated.output
     assert "evidence: prompts/evidence/summarize/1.4.0.json" in gated.stdout

@@ -67,12 +67,21 @@ def test_a_fault_is_no_regression(capsys: pytest.CaptureFixture[str]) -> None:
     assert "KeyError: 'a fault'" in capsys.readouterr().err
 
 
+def test_what_the_system_refuses_is_told_with_its_place(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with pytest.raises(typer.Exit) as raised, errors_as_exit_codes():
+        (tmp_path / "absent").stat()
+    assert raised.value.exit_code == 2
+    assert capsys.readouterr().err == f"copydesk: {tmp_path / 'absent'}: No such file or directory\n"
+
+
 def test_a_verdict_and_a_wrong_call_stay_what_they_are() -> None:
     with pytest.raises(typer.Exit) as raised, errors_as_exit_codes():
         raise typer.Exit(3)
     assert raised.value.exit_code == 3
     with pytest.raises(typer.BadParameter), errors_as_exit_codes():
         raise typer.BadParameter("x")
+    with pytest.raises(BrokenPipeError), errors_as_exit_codes():  # a reader such as `head` has enough
+        raise BrokenPipeError
 
 
 @pytest.mark.parametrize(
@@ -104,3 +113,15 @@ def test_a_replaying_backend_that_lacks_answers_costs_no_answer_of_another(call:
     assert call(*words, "--resume").exit_code == 0
     sources = {(place[0], outcome.source.value) for place, outcome in read_run(Path("both.jsonl")).outcomes.items()}
     assert sources == {("summarize@1.3.0 on script", "measured"), ("summarize@1.3.0 on old", "recorded")}
+
+
+def test_a_threshold_that_is_not_kept_has_the_last_word(call: Call) -> None:
+    bounds = {"thresholds": {"compression": {"at_most": 0.1}}}
+    Path("eval/suites/summarize.yaml").write_text(yaml.safe_dump({**SUITE, **bounds}))
+    done = call("gate", "summarize@1.4.0", "--mode", "live", "-b", "script", "--no-evidence")
+    assert done.exit_code == 1, done.output
+    assert "PASS: summarize@1.4.0, compared with summarize@1.3.0" in done.stdout
+    assert done.stdout.splitlines()[-1] == "REGRESSED: a threshold of the suite isn't kept"
+    Path("eval/suites/summarize.yaml").write_text(yaml.safe_dump(SUITE))
+    kept = call("gate", "summarize@1.4.0", "--mode", "live", "-b", "script", "--no-evidence")
+    assert (kept.exit_code, "REGRESSED" in kept.stdout) == (0, False)

@@ -11,9 +11,9 @@ from chains.prompts.version import PromptVersion
 
 __all__ = ["Current", "FindCurrent", "evidence_reasons", "inconclusive_reasons"]
 
-_AGAIN = "evaluate it again, and write the results into the record, which keeps its promotions (docs/write-a-prompt.md)"
+_AGAIN = "evaluate it again with copydesk eval gate: the record keeps its promotions (docs/evaluate.md)"
 _FIRST = (
-    "evaluate it, and write the record (docs/write-a-prompt.md); --initial is for a label that serves nothing yet, "
+    "evaluate it with copydesk eval gate (docs/evaluate.md); --initial is for a label that serves nothing yet, "
     "--force REASON overrules"
 )
 

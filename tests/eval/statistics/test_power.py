@@ -98,3 +98,11 @@ def test_the_detectable_difference_is_the_textbook_one() -> None:
 )
 def test_cases_that_would_settle_it(difference: float, margin: float, expected: int | None) -> None:
     assert cases_for(difference, margin, 0.3) == expected
+
+
+def test_a_loss_among_several_tests_needs_more_cases_and_a_pass_does_not() -> None:
+    alone, among = cases_for(-0.09, 0.1, 0.3), cases_for(-0.09, 0.1, 0.3, loss_level=0.05 / 6)
+    assert (alone, among) == (69, 117)
+    assert cases_for(0.05, 0.1, 0.3) == cases_for(0.05, 0.1, 0.3, loss_level=0.05 / 6)
+    # Where telling the loss needs more than telling that it is within the margin, the latter counts.
+    assert cases_for(-0.049, 0.1, 0.3, loss_level=0.05 / 6) == cases_for(-0.049, 0.1, 0.3)

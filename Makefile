@@ -40,9 +40,10 @@ conformance: $(TOOLS) ## Check every kind of backend by one table (OLLAMA_HOST= 
 LIVE = $(OLLAMA_HOST)$(OPENAI_BASE_URL)
 
 eval: $(TOOLS) ## Evaluate what production serves on the golden suites, from recordings alone (MODE=live: ask the model)
-	@for suite in eval/suites/*.yaml; do \
-		$(BIN)/copydesk eval run $$suite --mode $(or $(MODE),replay) --out reports/$$(basename $$suite .yaml) $(ARGS) || exit; \
-	done
+	@worst=0; for suite in eval/suites/*.yaml; do \
+		$(BIN)/copydesk eval run $$suite --mode $(or $(MODE),replay) --out reports/$$(basename $$suite .yaml) $(ARGS) \
+			|| worst=$$?; \
+	done; exit $$worst
 
 eval-live: ## The same on the embedded model
 	@$(MAKE) --no-print-directory eval MODE=live

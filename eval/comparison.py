@@ -101,9 +101,11 @@ def _by_metric(scored: Scored, variant: str) -> dict[str, list[Value]]:
 
 
 def _overall(comparisons: Sequence[Comparison], thresholds: Sequence[ThresholdResult]) -> Verdict | None:
-    """A threshold that isn't kept weighs as much as a regression; None where nothing was to be found out."""
-    found = {comparison.verdict for comparison in comparisons}
-    found |= {Verdict.PASS if result.kept else Verdict.REGRESSED for result in thresholds}
+    """A threshold that isn't kept weighs as much as a regression, and one of a metric that no case has settles
+    nothing; None where nothing was to be found out."""
+    found: set[Verdict] = {comparison.verdict for comparison in comparisons}
+    unkept = {True: Verdict.INCONCLUSIVE, False: Verdict.REGRESSED}
+    found |= {Verdict.PASS if result.kept else unkept[result.value is None] for result in thresholds}
     order = (Verdict.REGRESSED, Verdict.INCONCLUSIVE, Verdict.PASS)
     return next((verdict for verdict in order if verdict in found), None)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.evaluate.exits import ExitCode
 from cli.prompts.display import print_table, table
 from cli.prompts.options import AsJson, print_json
 
@@ -36,7 +37,7 @@ def verify(path: Recordings, as_json: AsJson = False) -> None:
     else:
         _print(reports)
     if any(report.problems for report in reports):
-        raise typer.Exit(1)
+        raise typer.Exit(ExitCode.UNUSABLE)
 
 
 @app.command()

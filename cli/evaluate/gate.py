@@ -99,6 +99,7 @@ def _write_evidence(evaluation: Evaluation, report: "Report") -> None:
         current = _current(evaluation)
         sampled = evaluation.cases.sampled
         problems = evidence_problems(report, comparison, _production(evaluation), current, sampled=sampled)
+        problems += _suite_problems(evaluation.suite)
         if not problems:
             path = record_verdict(evaluation.prompts.folder, report, comparison)
             print(f"evidence: {path}")
@@ -107,6 +108,16 @@ def _write_evidence(evaluation: Evaluation, report: "Report") -> None:
     except (ConfigurationError, PromptError, StepRefused) as error:
         problems = str(error).splitlines()
     _tell_refused(problems)
+
+
+def _suite_problems(suite: "Suite") -> list[str]:
+    """Another suite may gate less, or allow more: what promotion goes by is the task's own."""
+    from eval.suites import find_suite, read_suite
+
+    own = read_suite(find_suite(suite.task))
+    if (suite.metrics, suite.thresholds) == (own.metrics, own.thresholds):
+        return []
+    return [f"promotion goes by the metrics and thresholds of the suite {own.name}, and these are others: see --suite"]
 
 
 def _tell_next(evaluation: Evaluation, report: "Report") -> None:

@@ -89,8 +89,11 @@ def prepare(suite: "Suite", wishes: "Sequence[Wish]", call: Call) -> Evaluation:
     from chains.prompts import load_prompt_set
     from chains.tasks import load_tasks
     from eval.case_files import dataset_folders, load_cases
+    from eval.scorers.extra import library
     from eval.variants import plan_variants
 
+    for module in ("numpy", "scipy") if suite.gated else ():
+        library(module)  # or its absence would be told when all was asked for
     settings = load_settings(call.config)
     tasks = load_tasks()
     if suite.task not in tasks:
@@ -210,7 +213,8 @@ def _header(evaluation: Evaluation) -> "RunHeader":
 
 
 def _make_room(evaluation: Evaluation, path: Path) -> None:
-    """Without --run the file of an earlier run gives way, but never an unfinished one that a model was asked for."""
+    """Without --run the file of an earlier run gives way. One that a model was asked for is kept under another name
+    where it was finished, and stands in the way where it wasn't."""
     from eval.run_file import read_run
 
     call = evaluation.call
@@ -218,12 +222,16 @@ def _make_room(evaluation: Evaluation, path: Path) -> None:
         return
     try:
         found = read_run(path)
-        is_worth = bool(found.outcomes) and not found.is_finished and found.header.mode != Mode.REPLAY.value
     except ConfigurationError:
-        is_worth = False
-    if is_worth:
+        path.unlink()
+        return
+    if not found.outcomes or found.header.mode == Mode.REPLAY.value:
+        path.unlink()
+    elif found.is_finished:
+        kept = path.replace(path.with_suffix(".previous.jsonl"))
+        print(f"copydesk: the answers of the run before are kept in {kept}", file=sys.stderr)
+    else:
         raise ConfigurationError(f"{path}: an unfinished run is there: continue it with --resume, or delete it")
-    path.unlink()
 
 
 def _recorded(evaluation: Evaluation) -> list[str]:

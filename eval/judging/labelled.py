@@ -37,7 +37,9 @@ def load_labelled(folder: Path) -> list[LabelledPair]:
     is none."""
     pairs: dict[str, LabelledPair] = {}
     for path in sorted(folder.glob("*.jsonl")):
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+            if not line.strip():
+                continue
             try:
                 pair = LabelledPair.model_validate_json(line)
             except ValidationError as error:

@@ -47,7 +47,7 @@ def test_verify_prints_what_there_is_and_what_is_wrong(tmp_path: Path) -> None:
     assert (told["recordings"], told["model"], told["problems"]) == ({"chat": 2}, "scripted script", [])
     path.write_bytes(path.read_bytes() + b"nonsense\n")
     done = cassette("verify", path)
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert f"{path}:4: Invalid JSON" in done.stdout
 
 

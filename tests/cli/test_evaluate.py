@@ -189,6 +189,24 @@ def test_what_promotion_would_not_take_is_no_evidence(call: Call, words: list[st
     assert not Path("prompts/evidence/summarize/1.4.0.json").exists()
 
 
+def test_a_laxer_suite_makes_no_evidence(call: Call) -> None:
+    lax = {**SUITE, "metrics": {"answered": {"gate": True, "margin": 1.0}}}
+    Path("lax.yaml").write_text(yaml.safe_dump(lax))
+    done = call("eval", "gate", "summarize@1.4.0", "--suite", "lax.yaml", "--mode", "live")
+    assert done.exit_code == 0, done.output
+    assert "promotion goes by the metrics and thresholds of the suite summarize" in done.stderr
+    assert not Path("prompts/evidence/summarize/1.4.0.json").exists()
+
+
+def test_a_finished_run_that_a_model_was_asked_for_is_kept(call: Call) -> None:
+    assert call("eval", "run", "summarize", "--prompt", "1.3.0", "--mode", "record").exit_code == 0
+    replayed = call("eval", "run", "summarize", "--prompt", "1.3.0")
+    assert "the answers of the run before are kept in .copydesk/eval/summarize.previous.jsonl" in replayed.stderr
+    kept = read_run(Path(".copydesk/eval/summarize.previous.jsonl"))
+    assert (kept.header.mode, kept.is_finished) == ("record", True)
+    assert read_run(Path(".copydesk/eval/summarize.jsonl")).header.mode == "replay"
+
+
 def test_no_evidence_is_written_where_none_is_wanted(call: Call) -> None:
     assert call("eval", "gate", "summarize@1.4.0", "--mode", "live", "--no-evidence").exit_code == 0
     assert not Path("prompts/evidence/summarize/1.4.0.json").exists()

@@ -269,3 +269,9 @@ def test_metrics_of_counts_are_compared_by_their_totals() -> None:
     assert score.value == pytest.approx(metric.candidate)
     assert score.lower is not None
     assert score.lower < metric.candidate
+
+
+def test_a_threshold_of_what_no_case_has_settles_nothing() -> None:
+    found = report_of({"a": good}, thresholds={"form": {"at_least": 0.5}})
+    assert [(bound.value, bound.kept) for bound in found.thresholds] == [(None, False)]
+    assert found.verdict is Verdict.INCONCLUSIVE

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from app.problems import ProblemError, problem_of_exception
 
-__all__ = ["framework_problem"]
+__all__ = ["framework_problem", "shown"]
 
 _LONGEST_SHOWN = 200
 _TASK = re.compile(r"/v1/([^/]*)(?:/stream|/batch)?", re.DOTALL)
@@ -24,17 +24,18 @@ async def framework_problem(request: Request, error: HTTPException, tasks: Itera
     named = _TASK.fullmatch(path) if error.status_code == 404 and method == "POST" else None
     if named and named[1] not in (known := list(tasks)):
         told = ", ".join(known)
-        return ProblemError("task_unknown", f"There is no task {_shown(named[1])!r}. The tasks are: {told}.")
+        return ProblemError("task_unknown", f"There is no task {shown(named[1])!r}. The tasks are: {told}.")
     if error.status_code == 404:
-        return ProblemError("not_found", f"There is no {_shown(path)}. {await _hint(request, path)}")
+        return ProblemError("not_found", f"There is no {shown(path)}. {await _hint(request, path)}")
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "GET")
-        return ProblemError("method_not_allowed", f"{_shown(path)} doesn't take {_shown(method)}. Use {allowed}.")
+        return ProblemError("method_not_allowed", f"{shown(path)} doesn't take {shown(method)}. Use {allowed}.")
     return problem_of_exception(error)
 
 
-def _shown(text: str) -> str:
-    cut = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "..."
+def shown(text: str, longest: int = _LONGEST_SHOWN) -> str:
+    """A caller's text as an error may repeat it: cut, and without what doesn't print."""
+    cut = text if len(text) <= longest else text[:longest] + "..."
     return "".join(character if character.isprintable() else "\ufffd" for character in cut)
 
 

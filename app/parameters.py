@@ -7,6 +7,7 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Query
 from fastapi.routing import APIRoute
 
+from app.framework_errors import shown
 from app.problems import ParameterError, ProblemError
 
 __all__ = ["refuse_unknown_parameters"]
@@ -28,10 +29,11 @@ async def refuse_unknown_parameters(request: Request) -> None:
     unknown = [name for name in request.query_params if name not in known]
     if not unknown:
         return
-    fields = [ParameterError("", "parameter_unknown", _told(name, known), _shown(name)) for name in unknown]
+    told = unknown[:_MOST_TOLD]
+    names = ", ".join(shown(name, _LONGEST_SHOWN) for name in told) + (", ..." if len(unknown) > len(told) else "")
     count = "is no parameter" if len(unknown) == 1 else "are no parameters"
-    names = ", ".join(_shown(name) for name in unknown[:_MOST_TOLD]) + (", ..." if len(unknown) > _MOST_TOLD else "")
-    raise ProblemError("invalid_request", f"{names} {count} of this operation. See errors.", fields[:_MOST_TOLD])
+    fields = [ParameterError("", "parameter_unknown", _told(name, known), shown(name, _LONGEST_SHOWN)) for name in told]
+    raise ProblemError("invalid_request", f"{names} {count} of this operation. See errors.", fields)
 
 
 def _told(name: str, known: list[str]) -> str:
@@ -39,8 +41,3 @@ def _told(name: str, known: list[str]) -> str:
     if near:
         return f"There is no such parameter; did you mean {near[0]}?"
     return f"There is no such parameter; there are {', '.join(known)}" if known else "This operation takes none"
-
-
-def _shown(name: str) -> str:
-    cut = name if len(name) <= _LONGEST_SHOWN else name[:_LONGEST_SHOWN] + "..."
-    return "".join(character if character.isprintable() else "\ufffd" for character in cut)

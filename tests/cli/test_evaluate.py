@@ -1,7 +1,6 @@
 """`copydesk eval`: verdicts as exit codes, evidence that promotion takes, recordings, and what wrong calls are told."""
 
 import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from chains.prompts.lifecycle.evidence import Basis, Promotion, Verdict, read_ev
 from cli.main import app
 from eval.report import Report
 from eval.run_file import read_run
-from tests.eval.planted import cases_of, planted_prompts, script_of, write_cases
+from tests.eval.planted import cases_of, evaluation_folder, planted_prompts, script_of, write_cases
 
 CASES = cases_of(40)
 SUITE = {
@@ -35,10 +34,7 @@ def prompts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def call(tmp_path: Path, prompts: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     """The command in a folder of its own: 40 cases, a suite of two gated metrics, prompts with a draft 1.4.0."""
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(prompts, "prompts")
-    write_cases(Path("eval/datasets"), CASES)
-    Path("eval/suites").mkdir()
-    Path("eval/suites/summarize.yaml").write_text(yaml.safe_dump(SUITE, sort_keys=False))
+    evaluation_folder(prompts, CASES, SUITE)
     configured(script_of(CASES))
 
     def run(*words: str) -> Result:

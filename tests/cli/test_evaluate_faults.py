@@ -1,6 +1,5 @@
 """`copydesk eval` on what is damaged or half there: never a verdict, never a loss of what was paid for."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from typer.testing import CliRunner, Result
 from cli.evaluate.exits import errors_as_exit_codes
 from cli.main import app
 from eval.run_file import read_run
-from tests.eval.planted import cases_of, planted_prompts, script_of, write_cases
+from tests.eval.planted import cases_of, evaluation_folder, planted_prompts, script_of
 
 CASES = cases_of(30)
 SUITE = {"task": "summarize", "datasets": ["summarize"], "metrics": {"answered": {"gate": True}}}
@@ -28,10 +27,7 @@ def prompts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def call(tmp_path: Path, prompts: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(prompts, "prompts")
-    write_cases(Path("eval/datasets"), CASES)
-    Path("eval/suites").mkdir()
-    Path("eval/suites/summarize.yaml").write_text(yaml.safe_dump(SUITE))
+    evaluation_folder(prompts, CASES, SUITE)
     backends = {
         "script": {"kind": "scripted", "answers": script_of(CASES), "retries": 0},
         "old": {"kind": "replay", "path": "old.jsonl"},

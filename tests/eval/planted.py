@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from app.composition import build_trial_runner
 from app.settings import Settings
 from chains.backends.scripted import ScriptedConfig
@@ -23,7 +25,18 @@ from eval.suites import Suite
 from eval.variants import PlannedVariant, Wish, plan_variants, variant_set
 from tests.conftest import ROOT
 
-__all__ = ["GOLDEN", "MARK", "Bench", "cases_of", "golden", "planted_prompts", "script_of", "suite_of", "write_cases"]
+__all__ = [
+    "GOLDEN",
+    "MARK",
+    "Bench",
+    "cases_of",
+    "evaluation_folder",
+    "golden",
+    "planted_prompts",
+    "script_of",
+    "suite_of",
+    "write_cases",
+]
 
 GOLDEN = ROOT / "eval" / "datasets"
 MARK = "[v2] "
@@ -67,6 +80,14 @@ def write_cases(folder: Path, cases: Sequence[Mapping[str, Any]], task: str = "s
     lines = "".join(json.dumps(case, ensure_ascii=False) + "\n" for case in cases)
     (folder / task / "golden.jsonl").write_text(lines)
     return folder
+
+
+def evaluation_folder(prompts: Path, cases: Sequence[Mapping[str, Any]], suite: Mapping[str, Any]) -> None:
+    """What `copydesk eval` finds in the current folder, but for a configuration: prompts, cases and a suite."""
+    shutil.copytree(prompts, "prompts")
+    write_cases(Path("eval/datasets"), cases)
+    Path("eval/suites").mkdir()
+    Path("eval/suites/summarize.yaml").write_text(yaml.safe_dump(dict(suite), sort_keys=False))
 
 
 def golden(task: str) -> list[dict[str, Any]]:

@@ -124,3 +124,18 @@ def test_nor_does_it_import_parsers_while_it_reads_documents(tmp_path: Path) -> 
     backend = {"kind": "scripted", "answers": [{"when": "Hello.", "answer": "Read."}]}
     modules = imported(tmp_path, backend, BUILD + SERVE + TOLD, body)
     assert of(modules, *PACKAGES, *PARSERS) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "own", "foreign"),
+    [
+        pytest.param("serve", "cli.serve", ("cli.prompts", "cli.run", "langchain_core", "fastapi"), id="serve"),
+        pytest.param("keys", "cli.keys", ("cli.serve", "fastapi"), id="keys"),
+    ],
+)
+def test_a_command_imports_no_other(first: str, own: str, foreign: tuple[str, ...]) -> None:
+    program = f"import json, sys\nfrom cli.main import commands\ncommands({first!r})\n{TOLD}"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    modules = set(json.loads(done.stdout))
+    assert own in modules
+    assert of(modules, *foreign, "cli.evaluate", "eval") == []

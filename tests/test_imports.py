@@ -51,6 +51,7 @@ TOLD = """
 print(json.dumps(sorted(sys.modules)))
 """
 
+POSTGRESQL = "sqlalchemy.dialects.postgresql"
 PACKAGES = ("langchain_openai", "langchain_anthropic", "langchain_ollama", "langchain_community")
 SDKS = (*PACKAGES, "openai", "anthropic", "ollama", "httpx", "tiktoken", "torch", "dbos")
 PARSERS = ("pypdf", "lxml", "bs4", "numpy", "chains.parsing.html", "chains.parsing.pdf", "chains.parsing.server")
@@ -107,7 +108,7 @@ def test_a_service_imports_nothing_of_other_kinds(
         Path(backend["path"]).write_bytes(line_of(Header(kind="ollama", model="m", digest="sha256:" + "0" * 64)))
     modules = imported(tmp_path, backend, BUILD + TOLD)
     assert f"{own}.chat_model" in modules
-    assert of(modules, *foreign, *([] if own == REPLAY else [REPLAY]), *SDKS, *PARSERS, *TRACES) == []
+    assert of(modules, *foreign, *([] if own == REPLAY else [REPLAY]), *SDKS, *PARSERS, *TRACES, POSTGRESQL) == []
 
 
 def test_nor_does_it_while_it_serves_from_ollama(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """What every section is given: how long to measure, which subjects there are, and where to put files."""
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -14,27 +15,46 @@ __all__ = ["Bench", "Measure"]
 Named = TypeVar("Named")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Bench:
-    """`rounds` of `seconds` each; `seconds` are half a load's in a quick run.
+    """`rounds` of `seconds` each, where a section has no reason for others; fewer and shorter ones in a `quick` run.
 
-    A subject in `missing` (name to reason) is in `subjects` no more. `folder` is for files of the run, and is removed
-    after it. A section that loses a subject on the way writes the reason into `missing` itself.
+    `folder` is removed after the run. `missing` tells of each subject that isn't in `subjects` why (`lacks`).
     """
 
     quick: bool
     rounds: int
     seconds: float
-    subjects: Mapping[str, Subject]
+    subjects: dict[str, Subject]
     folder: Path
     missing: dict[str, str] = field(default_factory=dict)
 
-    def taking_turns(self, named: Sequence[Named]) -> Iterator[tuple[int, Named]]:
+    def taking_turns(self, named: Sequence[Named], rounds: int | None = None) -> Iterator[Named]:
         """Each of them once a round, in an order that differs: what slows the machine for a while slows none alone."""
         order = random.Random(8)
-        for number in range(self.rounds):
-            for each in order.sample(named, len(named)):
-                yield number, each
+        for _ in range(rounds or self.rounds):
+            yield from order.sample(named, len(named))
+
+    def new_folder(self, name: str) -> Path:
+        """An empty one of that subject."""
+        number = 1
+        while (folder := self.folder / f"{name}-{number}").exists():
+            number += 1
+        folder.mkdir(parents=True)
+        return folder
+
+    def lacks(self, name: str, reason: str) -> None:
+        """That subject isn't measured (any more)."""
+        self.missing[name] = reason
+        self.tell(f"MISSING {name}: {reason}")
+
+    def command(self, key: str) -> str:
+        """What repeats a section alone."""
+        return f'make bench ARGS="--only {key}{" --quick" if self.quick else ""}"'
+
+    def tell(self, line: str) -> None:
+        """How far it is, on standard error."""
+        print(line, file=sys.stderr, flush=True)
 
 
 Measure = Callable[[Bench], Section]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-__all__ = ["TEXT", "MissingSubject", "Request", "Running", "Subject"]
+__all__ = ["TEXT", "Backend", "MissingSubject", "Request", "Running", "Subject"]
 
 TEXT = "@@TEXT@@"
 """Where a request's body has its text, inside of a JSON string. What is put there needs no escape."""
@@ -17,18 +17,30 @@ class MissingSubject(Exception):
 
 
 @dataclass(frozen=True)
+class Backend:
+    """A model behind OpenAI's protocol: base addresses, ending in /v1, that answer whole and that answer as a stream.
+
+    A real server has one address for both.
+    """
+
+    whole: str
+    streamed: str
+    model: str
+
+
+@dataclass(frozen=True)
 class Request:
-    """A POST. `body` is JSON with TEXT in it. In a streamed answer, `mark` is in the first line that has text."""
+    """A POST. `body` is JSON with TEXT in it."""
 
     path: str
     body: str
     headers: Mapping[str, str] = field(default_factory=dict)
-    mark: str = ""
 
 
 @dataclass(frozen=True)
 class Running:
-    """A subject that answers. `session` is the id of the process that was started and of its whole session; 0 for none.
+    """A subject that answers. `session` is the id of the process that was started, and of the session of all of its
+    processes (processes.py counts them); 0 where nothing was started.
 
     `ready_s` is the time from the start of the process to its first good answer. `stream` is None where the subject
     can't stream.
@@ -57,8 +69,5 @@ class Subject(Protocol):
     def install(self) -> None:
         """Into `.bench/NAME`. Raises MissingSubject."""
 
-    def running(self, backend: str, folder: Path) -> AbstractContextManager[Running]:
-        """Started on the canned backend's case of that name (canned.py), with its files in the folder.
-
-        Raises MissingSubject.
-        """
+    def running(self, backend: Backend, folder: Path) -> AbstractContextManager[Running]:
+        """Started on that backend, with its files in the folder, which is its alone. Raises MissingSubject."""

@@ -227,6 +227,8 @@ def _tree(strings: Sequence[str]) -> str:
         joiners = f"{JOINER}*+" if first in _OPENERS and any(rests) else ""
         branches.append(regex.escape(first) + joiners + _tree(rests))
     is_end = "" in strings
+    if len(branches) == 1 and not is_end:  # a group of one costs as much to compile as any
+        return branches[0]
     return f"(?:{'|'.join(branches)}){'?' if is_end else ''}" if branches else ""
 
 

@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 from bench.side_by_side.processes import free_port, members, started
@@ -22,8 +23,13 @@ __all__ += ["canned"]
 AT_ONCE, AFTER_60_MS, TOKENS = "at once", "after 60 ms", "token by token"
 ANSWER = "Bridge closes in May for eleven weeks."
 FIRST_TOKEN, FIRST_S, TOKEN_MS, TOKEN_COUNT = "Bridge", 0.05, 10, 40
-"""A stream of TOKENS: its first one after so many seconds, then one each so many milliseconds, so many in all."""
+"""A stream of TOKENS: its first one after so many seconds, then one each so many milliseconds, so many in all. The
+first one begins every other answer too."""
 
+_SAID_LATER = (
+    " closes in May for eleven weeks, so that traffic is led over the northern ring and two bus lines end at the "
+    "market, while shops fear for their trade."
+)
 _MODEL = "canned"
 _MODULE = "ngx_http_echo_module.so"
 _FOLDERS = ("/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/usr/share/nginx/modules")
@@ -117,7 +123,9 @@ def _after_60_ms(how: str) -> str:
 def _tokens(how: str) -> str:
     if how == "whole":
         return f"echo_sleep {FIRST_S + TOKEN_COUNT * TOKEN_MS / 1000:.3f}; echo -n '{_whole()}';"
-    said = [f"echo -n '{_event(_said(text))}'; echo_flush;" for text in (FIRST_TOKEN, *[" closes"] * (TOKEN_COUNT - 1))]
+    cuts = [len(_SAID_LATER) * number // (TOKEN_COUNT - 1) for number in range(TOKEN_COUNT)]
+    pieces = (_SAID_LATER[begin:end] for begin, end in pairwise(cuts))
+    said = [f"echo -n '{_event(_said(text))}'; echo_flush;" for text in (FIRST_TOKEN, *pieces)]
     pause = f" echo_sleep {TOKEN_MS / 1000:.3f}; "
     return f"echo_sleep {FIRST_S:.3f}; {pause.join(said)} echo -n '{_end()}';"
 

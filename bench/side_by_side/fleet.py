@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 
 from bench.side_by_side.bench import Bench
-from bench.side_by_side.canned import ANSWER, Canned, canned
+from bench.side_by_side.canned import FIRST_TOKEN, Canned, canned
 from bench.side_by_side.load import loaded
 from bench.side_by_side.subjects.started import answer
 from bench.side_by_side.subjects.subject import MissingSubject, Running
@@ -69,7 +69,7 @@ class Fleet:
             except OSError as error:
                 said = type(error).__name__
                 continue
-            if status == 200 and ANSWER in text:
+            if status == 200 and FIRST_TOKEN in text:
                 if number > 3:
                     return
             else:

@@ -102,6 +102,13 @@ class Run(_Stored):
         found = (each for each in self.rows() if (each.section, each.subject, each.case, each.metric) == wanted)
         return next((each.median for each in found), None)
 
+    def renewed(self, other: "Run") -> "Run":
+        """This run with the other's sections in place of its own, or after them."""
+        newer = {section.key: section for section in other.sections}
+        kept = [newer.pop(section.key, section) for section in self.sections]
+        versions, missing = {**self.versions, **other.versions}, {**self.missing, **other.missing}
+        return self.model_copy(update={"versions": versions, "missing": missing, "sections": [*kept, *newer.values()]})
+
     def write(self, path: Path) -> None:
         """Raises OSError."""
         path.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")

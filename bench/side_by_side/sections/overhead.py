@@ -43,7 +43,7 @@ def measure(bench: Bench, fleet: Fleet) -> Section:
     _in_turns(bench, fleet, AT_ONCE, bench.rounds, found)
     _repeated(bench, fleet, found)
     _in_turns(bench, fleet, AFTER_60_MS, _ROUNDS_AFTER_60_MS[bench.quick], found)
-    rows = [each for (subject, case), loads in found.items() for each in _rows(subject, case, loads)]
+    rows = [each for (subject, case), loads in found.items() if loads for each in _rows(subject, case, loads)]
     return Section(
         key=KEY, title="Overhead", method=_METHOD, command=bench.command(KEY), rows=rows, aims=aims(rows), notes=_NOTES
     )
@@ -51,7 +51,8 @@ def measure(bench: Bench, fleet: Fleet) -> Section:
 
 def _in_turns(bench: Bench, fleet: Fleet, case: str, rounds: int, found: Found) -> None:
     subjects = fleet.on(case)
-    turns = [(name, connections) for name in subjects for connections in (1, 16)]
+    turns = [(name, connections) for connections in (1, 16) for name in subjects]
+    found.update({(name, f"{case}, {connections}"): [] for name, connections in turns})  # in this order
     for name, connections in bench.taking_turns(turns, rounds):
         if name in bench.missing:
             continue

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +19,8 @@ __all__ = ["ROOT", "NodeEnvironment", "PythonEnvironment"]
 ROOT = Path(__file__).parents[3]
 _FOLDER = ROOT / ".bench"
 _LIMIT_S = 600
+_ONE_UV = threading.Lock()
+"""Several are installed at once."""
 
 
 class PythonEnvironment:
@@ -80,9 +83,10 @@ class NodeEnvironment:
 
 def _uv() -> str:
     program = _FOLDER / "uv" / "bin" / "uv"
-    if not program.is_file():
-        _run([sys.executable, "-m", "venv", str(_FOLDER / "uv")])
-        _run([str(_FOLDER / "uv" / "bin" / "pip"), "install", "--quiet", "uv"])
+    with _ONE_UV:
+        if not program.is_file():
+            _run([sys.executable, "-m", "venv", str(_FOLDER / "uv")])
+            _run([str(_FOLDER / "uv" / "bin" / "pip"), "install", "--quiet", "uv"])
     return str(program)
 
 

@@ -13,6 +13,8 @@ from bench.side_by_side.subjects.subject import MissingSubject
 
 __all__ = ["Process", "cpu_seconds", "free_port", "members", "resident_mib", "started"]
 
+_NOT_HANDED_ON = ("COPYDESK_", "PYTHONDONTWRITEBYTECODE")
+"""Variables that begin so: who compiles all of its modules at each start isn't measured as it is installed."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -57,7 +59,7 @@ def started(
 
     Raises MissingSubject where it can't be started.
     """
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("COPYDESK_")}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_HANDED_ON)}
     with log.open("wb") as output:
         began = time.perf_counter()
         try:

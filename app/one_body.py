@@ -24,8 +24,8 @@ __all__ = ["OneBodyRoute", "OneBodyRoutes"]
 
 
 class OneBodyRoute(StrictJsonRoute):
-    """A route. Where its method is POST, its endpoint takes the request as `request` and a model as `body`, and answers
-    with a Response."""
+    """A route for POST whose endpoint takes the request as `request` and a model as `body`, and answers with a
+    Response."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
@@ -70,11 +70,7 @@ class OneBodyRoutes(BaseRoute):
 
     def __init__(self, routers: Iterable[APIRouter]) -> None:
         found = [route for router in routers for route in router.routes if isinstance(route, OneBodyRoute)]
-        self._found = {
-            route.path: {"endpoint": route.endpoint, "path_params": {}, "route": route}
-            for route in found
-            if route.methods == {"POST"}
-        }
+        self._found = {route.path: {"endpoint": route.endpoint, "path_params": {}, "route": route} for route in found}
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         found = self._found.get(scope["path"]) if scope.get("method") == "POST" else None

@@ -25,7 +25,7 @@ CLIENT_GONE = 499
 
 def task_router(runner: Runner) -> APIRouter:
     """The operations of all tasks, and the list of them."""
-    router = APIRouter(prefix="/v1", tags=["tasks"], route_class=OneBodyRoute)
+    router = APIRouter(prefix="/v1", tags=["tasks"])
     for task in runner.tasks.values():
         router.add_api_route(
             f"/{task.name}",
@@ -40,6 +40,7 @@ def task_router(runner: Runner) -> APIRouter:
                 **REFUSALS,
             },
             openapi_extra=request_example(task),
+            route_class_override=OneBodyRoute,
         )
 
     @router.get(

@@ -20,7 +20,8 @@ KEY = "overhead"
 _METHOD = """\
 Each request posts a text of 80 words of its own to one process of each subject. `wrk` with one thread is the load,
 nginx the backend, both on the same cores as the subject. Copydesk checks the body, the key and its five limits, renders
-its prompt, counts, accounts (SQLite) and logs each request (to a file). LangServe and TensorZero render a template, and
+its prompt, counts, accounts (SQLite) and logs each request (to a file); it is told that the backend takes 64 requests
+at once, and is as it ships otherwise. LangServe and TensorZero render a template, and
 TensorZero checks a schema; the others are sent the finished messages. No peer has a key, a database or a log. CPU time
 is that of all processes of the subject, in user mode and in the kernel; memory is what they hold after the load (Pss).
 """

@@ -55,15 +55,15 @@ def shared_texts(count: int) -> Callable[[], str]:
     return lambda: f"Text {chance.randrange(count)}."
 
 
-def offered(port: int, load: float, seconds: float, text: Callable[[], str]) -> Outcome:
+def offered(port: int, load: float, seconds: float, text: Callable[[], str], warm_up_s: float = _WARM_UP_S) -> Outcome:
     """What becomes of `load` times what the backend can, for so long after a start that isn't measured."""
-    return asyncio.run(_offered(f"http://127.0.0.1:{port}", load, seconds, text))
+    return asyncio.run(_offered(f"http://127.0.0.1:{port}", load, seconds, text, warm_up_s))
 
 
-async def _offered(url: str, load: float, seconds: float, text: Callable[[], str]) -> Outcome:
+async def _offered(url: str, load: float, seconds: float, text: Callable[[], str], warm_up_s: float) -> Outcome:
     chance, clock = random.Random(load), time.perf_counter
     at = clock()
-    outcome = Outcome(at + _WARM_UP_S, seconds)
+    outcome = Outcome(at + warm_up_s, seconds)
     timeout = aiohttp.ClientTimeout(_PATIENCE_S)
     session = aiohttp.ClientSession(url, connector=aiohttp.TCPConnector(limit=0), timeout=timeout)
     async with session as http, asyncio.TaskGroup() as tasks:

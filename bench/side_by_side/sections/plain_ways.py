@@ -12,7 +12,7 @@ from bench.side_by_side.endpoint import Endpoint, Reply
 from chains.text.words import count_words
 from eval.datasets import Case, load_dataset
 
-__all__ = ["FOLDER", "Figures", "ways"]
+__all__ = ["FOLDER", "PLAIN_WAYS", "Figures", "cases_of", "ways"]
 
 TASK, PLAIN = "task", "plain"
 FOLDER = Path(eval.datasets.__file__).with_suffix("")
@@ -32,7 +32,7 @@ class Figures:
 
 
 @dataclass(frozen=True)
-class _Plain:
+class PlainWay:
     """How one asks plainly for a task's answer, and whether an answer can be used. `takes` tells which cases can be
     asked for both ways."""
 
@@ -44,10 +44,10 @@ class _Plain:
 
 def ways(service: Endpoint, model: Endpoint, cases: int) -> Iterator[Figures]:
     """For each of the tasks, on so many golden cases, both ways in turns. Raises MissingSubject."""
-    for task, plain in _PLAIN.items():
+    for task, plain in PLAIN_WAYS.items():
         found: dict[str, list[Reply]] = {TASK: [], PLAIN: []}
         unusable = {TASK: 0, PLAIN: 0}
-        for case in _cases(task, plain)[:cases]:
+        for case in cases_of(task)[:cases]:
             for way, reply in (
                 (TASK, service.post(f"/v1/{task}", {"text": case.input.text, **case.input.params})),
                 (PLAIN, model.post("/v1/chat/completions", _question(case, plain))),
@@ -58,17 +58,18 @@ def ways(service: Endpoint, model: Endpoint, cases: int) -> Iterator[Figures]:
             yield from _figures(way, task, replies, unusable[way])
 
 
-def _cases(task: str, plain: _Plain) -> list[Case]:
-    found = [case for case in load_dataset(FOLDER / task) if case.language == "en" and plain.takes(case)]
+def cases_of(task: str) -> list[Case]:
+    """The short golden cases in English that can be asked for both ways."""
+    found = [case for case in load_dataset(FOLDER / task) if case.language == "en" and PLAIN_WAYS[task].takes(case)]
     return [case for case in found if len(case.input.text) <= _LONGEST]
 
 
-def _question(case: Case, plain: _Plain) -> dict[str, Any]:
+def _question(case: Case, plain: PlainWay) -> dict[str, Any]:
     messages = [{"role": "user", "content": plain.prompt(case)}]
     return {"messages": messages, "temperature": 0, "max_tokens": plain.most_tokens}
 
 
-def _is_good(way: str, case: Case, reply: Reply, plain: _Plain) -> bool:
+def _is_good(way: str, case: Case, reply: Reply, plain: PlainWay) -> bool:
     if way == TASK or reply.status != 200:
         return reply.status == 200
     return plain.is_usable(case, str(reply.body["choices"][0]["message"]["content"]))
@@ -105,20 +106,20 @@ def _most_words(case: Case) -> int:
     return int(case.input.params["max_words"])
 
 
-_PLAIN = {
-    "classify": _Plain(
+PLAIN_WAYS = {
+    "classify": PlainWay(
         prompt=lambda case: classify.plain_prompt(case.input.text, _labels(case)),
         most_tokens=64,
         is_usable=lambda case, answer: classify.read_plain_label(answer, _labels(case)) is not None,
         takes=lambda case: set(case.input.params) == {"labels"},
     ),
-    "extract": _Plain(
+    "extract": PlainWay(
         prompt=lambda case: extract.plain_prompt(_public(case)),
         most_tokens=256,
         is_usable=lambda case, answer: bool(extract.plain_entities(_public(case), answer).entities),
         takes=lambda case: set(case.input.params) == {"types"} and bool(case.expected["entities"]),
     ),
-    "summarize": _Plain(
+    "summarize": PlainWay(
         prompt=lambda case: f"Summarize the following text in at most {_most_words(case)} words.\n\n{case.input.text}",
         most_tokens=512,
         is_usable=lambda case, answer: 0 < count_words(answer) <= _most_words(case),

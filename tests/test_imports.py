@@ -53,7 +53,7 @@ print(json.dumps(sorted(sys.modules)))
 
 POSTGRESQL = "sqlalchemy.dialects.postgresql"
 PACKAGES = ("langchain_openai", "langchain_anthropic", "langchain_ollama", "langchain_community")
-SDKS = (*PACKAGES, "openai", "anthropic", "ollama", "httpx", "tiktoken", "torch", "dbos")
+SDKS = (*PACKAGES, "openai", "anthropic", "ollama", "httpx", "tiktoken", "torch", "dbos", "limits")
 PARSERS = ("pypdf", "lxml", "bs4", "numpy", "chains.parsing.html", "chains.parsing.pdf", "chains.parsing.server")
 # langsmith, which LangChain cannot do without, imports opentelemetry.sdk wherever it is installed.
 TRACES = ("opentelemetry.exporter", "opentelemetry.proto", "google.protobuf", "app.telemetry.otlp")

@@ -84,8 +84,21 @@ class Transport:
             yield response
 
     async def post_json(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The JSON value that the server answers with 200. Raises BackendError."""
-        async with self.post(path, body) as response:
+        """The JSON value that the server answers with 200. Raises BackendError.
+
+        It is for questions that change nothing, which are asked once more where the connection ends before any answer
+        (RFC 9110, 9.2.2): a server may close an idle one just as it is used again, and aiohttp does so itself for GET.
+        """
+        async with self.translated():
+            try:
+                return await self._posted(path, body)
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+                if isinstance(error, aiohttp.ClientConnectorError):
+                    raise
+                return await self._posted(path, body)
+
+    async def _posted(self, path: str, body: Mapping[str, Any]) -> Any:
+        async with self._http().post(self.base_url + path, json=body, allow_redirects=False) as response:
             return await self.json_of(response)
 
     async def get_json(self, path: str) -> Any:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -9,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from chains.backends.transport import Transport, error_body, retry_after
-from chains.errors import BackendProtocolError
+from chains.errors import BackendProtocolError, BackendUnavailable
 
 
 def date(seconds: float) -> str:
@@ -69,7 +70,7 @@ def served(
 
     async def whole() -> None:
         application = web.Application()
-        application.router.add_get("/x", handler)
+        application.router.add_route("*", "/x", handler)
         runner = web.AppRunner(application, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -114,6 +115,35 @@ def test_an_answer_without_end_is_none() -> None:
             await transport.get_json("/x")
 
     served(handler, work)
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(
+    ("closed", "asked"),
+    [
+        pytest.param({2}, 3, id="an idle connection is closed as it is used again"),
+        pytest.param({2, 3}, 3, id="and so is the next one"),
+        pytest.param(set[int](), 2, id="none is"),
+    ],
+)
+def test_a_question_is_asked_once_more(closed: set[int], asked: int) -> None:
+    """A server may close a connection just as a question is on its way, which it then never reads."""
+    seen: list[int] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        seen.append(len(seen) + 1)
+        if seen[-1] in closed:
+            assert request.transport is not None
+            request.transport.abort()
+        return web.json_response({"tokens": [1]})
+
+    async def work(transport: Transport) -> None:
+        await transport.post_json("/x", {})
+        with pytest.raises(BackendUnavailable) if len(closed) > 1 else nullcontext():
+            assert await transport.post_json("/x", {}) == {"tokens": [1]}
+
+    served(handler, work)
+    assert len(seen) == asked
 
 
 @pytest.mark.parametrize("kind", [AttributeError, OverflowError, IndexError, ZeroDivisionError, RecursionError])

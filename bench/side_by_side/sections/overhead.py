@@ -26,7 +26,8 @@ is that of all processes of the subject, in user mode and in the kernel; memory 
 """
 
 _ROUNDS_AFTER_60_MS = {False: 3, True: 1}
-"""By whether it is quick: the pause takes most of the time, and varies little."""
+_ROUNDS_REPEATED = {False: 3, True: 1}
+"""By whether it is quick."""
 
 _NOTES = [
     "The rows of `copydesk` with one text for all show what identical requests are spared: those that run at the same "
@@ -71,13 +72,13 @@ def _repeated(bench: Bench, fleet: Fleet, found: Found) -> None:
         folder = bench.new_folder("repeated")
         with subject.running(fleet.backend().backend(), folder) as running:
             loaded(running, 16, 1, folder)
-            for _ in range(bench.rounds):
+            for _ in range(_ROUNDS_REPEATED[bench.quick]):
                 found[name, f"{AT_ONCE}, 16"].append(loaded(running, 16, bench.seconds, folder, same_text=True))
 
 
 def _rows(subject: str, case: str, loads: Sequence[Load]) -> Iterator[Row]:
     made = partial(row, KEY, subject, case)
-    yield made("rate", "1/s", [load.rates.per_second for load in loads])
+    yield made("rate", "requests/s", [load.rates.per_second for load in loads])
     yield made("p50", "ms", [load.rates.p50_ms for load in loads])
     yield made("p95", "ms", [load.rates.p95_ms for load in loads])
     yield made("p99", "ms", [load.rates.p99_ms for load in loads])

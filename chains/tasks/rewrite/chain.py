@@ -6,9 +6,10 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.runnables import Runnable
 
 from chains.answers import Answer, ask_for_text, live, stream_text
+from chains.direct import Lambda
 from chains.errors import OutputError, OutputInvalid, OutputTruncated
 from chains.parallel import in_parallel
 from chains.task import STRING, Parts, Task
@@ -33,7 +34,7 @@ def compose(parts: Parts) -> Runnable[RewriteRequest, RewriteOutput]:
         text = await _Writer(parts, request).whole()
         return await _output(request, text)
 
-    return RunnableLambda(rewrite)
+    return Lambda(rewrite)
 
 
 def stream(parts: Parts) -> Callable[[RewriteRequest], AsyncGenerator[str | RewriteOutput, None]]:

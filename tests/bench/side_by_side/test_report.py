@@ -21,7 +21,7 @@ def table(text: str) -> list[list[str]]:
 
 def test_subjects_stand_in_one_order_with_their_ratios() -> None:
     assert table(markdown(run(section(rates=RATES)), {})) == [
-        ["", "rate, requests/s", "copydesk's rate, times"],
+        ["", "rate, requests/s", "copydesk's rate / its"],
         ["---", "---", "---"],
         ["direct", "50,000", "0.020"],
         ["copydesk", "1,000 (900 to 1,200)", "-"],

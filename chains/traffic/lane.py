@@ -180,7 +180,7 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
             return Boarding(call, key, flight, flight.join(terms.deadline), joined)
         flight = Flight(call, self.backend, self._retries, self.meter)
         follower = flight.join(terms.deadline)
-        self._flights.begin(key, flight, self._generated(flight))
+        self._flights.begin(key, flight, lambda: self._generate(flight))
         return Boarding(call, key, flight, follower, joined)
 
     def _leave(self, boarding: Boarding) -> Settlement | None:
@@ -193,19 +193,11 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
             self.meter.answered(self.backend, boarding.call.terms.task, settled.source, settled.usage)
         return settled
 
-    async def _generated(self, flight: Flight) -> AsyncGenerator[AIMessageChunk, None]:
+    async def _generate(self, flight: Flight) -> None:
         """The model's own answer, tried again where that may help and nothing was given out."""
-        while True:
-            try:
-                async with aclosing(self._tried(flight)) as chunks:
-                    async for chunk in chunks:
-                        yield chunk
-                return
-            except BackendError as error:
-                if flight.begun or not await flight.tries.again(error):
-                    raise
+        await flight.tries.run(lambda: self._try(flight))
 
-    async def _tried(self, flight: Flight) -> AsyncGenerator[AIMessageChunk, None]:
+    async def _try(self, flight: Flight) -> None:
         """One try, which holds a slot from before its question to the end of its answer."""
         self.breaker.check()
         await self._refuse_too_long(flight)
@@ -215,10 +207,10 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
             with self._timed(flight, queued) as timer:
                 flight.asked = time.perf_counter()
                 async with aclosing(self._asked(flight)) as chunks:
-                    yield await self._first(flight, chunks, timer, begin)
+                    flight.give(await self._first(flight, chunks, timer, begin))
                     async for chunk in chunks:
                         timer.heard(chunk)
-                        yield chunk
+                        flight.give(chunk)
                     flight.through = time.perf_counter()
 
     def _timed(self, flight: Flight, queued: float) -> CallTimer:
@@ -242,6 +234,7 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
             raise
         begin()
         flight.begun = True
+        flight.tries.begun()
         timer.first_token()
         timer.heard(first)
         return first

@@ -21,14 +21,15 @@ _LONGEST_PAUSE_S = 5.0
 class Tries:
     """The tries of one call, and those of them that `failed`.
 
-    Tried again is what the error calls retryable, once the backend is `asked`: a full queue here is told at once. A
-    server that took its whole time isn't given the same work again. The pause grows by chance up to five seconds, or is
-    what the server asked for; where that is longer, or reaches beyond `deadline` (the loop's clock), the error stands.
+    Tried again is what the error calls retryable, once the backend is `asked`: a full queue here is told at once. When
+    an answer has `begun`, no error is that of a try any more. A server that took its whole time isn't given the same
+    work again. The pause grows by chance up to five seconds, or is what the server asked for; where that is longer, or
+    reaches beyond `deadline` (the loop's clock), the error stands.
     """
 
     def __init__(self, backend: str, retries: int, deadline: Callable[[], float | None], meter: Meter = SILENT) -> None:
         self.failed: list[Attempt] = []
-        self._is_asked = False
+        self._is_asked = self._has_begun = False
         self._backend = backend
         self._retries = retries
         self._deadline = deadline
@@ -41,14 +42,18 @@ class Tries:
             try:
                 return await work()
             except BackendError as error:
-                if not await self.again(error):
+                if self._has_begun or not await self._again(error):
                     raise
 
     def asked(self) -> None:
         """The try has reached the backend."""
         self._is_asked = True
 
-    async def again(self, error: BackendError) -> bool:
+    def begun(self) -> None:
+        """The answer has begun."""
+        self._has_begun = True
+
+    async def _again(self, error: BackendError) -> bool:
         """Note the error of a try. True where another one begins now, after the pause; False where the error stands."""
         self.failed.append(Attempt(self._backend, error.code, round((time.perf_counter() - self._began) * 1000)))
         pause = max(self._chance(), error.retry_after_s or 0.0)

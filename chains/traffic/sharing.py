@@ -5,7 +5,7 @@ doesn't disturb the others, and the generation is cancelled when the last one ha
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Hashable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -78,9 +78,23 @@ class Generation(Generic[T]):
     def failed(self) -> bool:
         return self._error is not None
 
+    def give(self, item: T) -> None:
+        """One more item, for all who follow."""
+        self._items.append(item)
+        self._news.ring()
+
     def start(self, source: AsyncGenerator[T, None]) -> asyncio.Task[None]:
-        """Let the generation run in a task, which closes the source at the end."""
-        self._task = asyncio.create_task(self._run(source))
+        """Let the items of a source be the generation's, in a task, which closes the source at the end."""
+        return self.run(lambda: self._given(source))
+
+    async def _given(self, source: AsyncGenerator[T, None]) -> None:
+        async with aclosing(source):
+            async for item in source:
+                self.give(item)
+
+    def run(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        """Let the generation be what a work gives, in a task of its own."""
+        self._task = asyncio.create_task(self._run(work))
         self._task.add_done_callback(self._must_have_ended)
         return self._task
 
@@ -90,12 +104,9 @@ class Generation(Generic[T]):
             self._error = asyncio.CancelledError()
             self._finish()
 
-    async def _run(self, source: AsyncGenerator[T, None]) -> None:
+    async def _run(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            async with aclosing(source):
-                async for item in source:
-                    self._items.append(item)
-                    self._news.ring()
+            await work()
         except BaseException as error:
             self._error, self._traceback = error, error.__traceback__
             if not isinstance(error, Exception):
@@ -157,11 +168,11 @@ class Sharing(Generic[G]):
     def find(self, key: Hashable | None) -> G | None:
         return self._running.get(key)
 
-    def begin(self, key: Hashable | None, generation: G, source: AsyncGenerator[Any, None]) -> None:
-        """Let a generation run until it ends; under a key, others may find and join it."""
+    def begin(self, key: Hashable | None, generation: G, work: Callable[[], Awaitable[None]]) -> None:
+        """Let a generation run until its work ends; under a key, others may find and join it."""
         if key is not None:
             self._running[key] = generation
-        task = generation.start(source)
+        task = generation.run(work)
         self._tasks.add(task)
 
         def ended(task: asyncio.Task[None]) -> None:

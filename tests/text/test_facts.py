@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chains.text.facts import FactKind, facts
+from chains.text.facts import FactKind, facts, missing
 
 PIECES = (
     "A ",
@@ -115,6 +115,18 @@ def test_names(text: str, names: list[str]) -> None:
 )  # fmt: skip
 def test_literals(text: str, kind: FactKind, literals: list[str]) -> None:
     assert found(text, kind) == literals
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "literals"),
+    [
+        pytest.param("see you FRİDAY, 3 auguſt", FactKind.DATE, ["FRİDAY", "3 auguſt"], id="unusual small letters"),
+        pytest.param("5 MİLLİON and \U00011f53 May", FactKind.NUMBER, ["5 MİLLİON"], id="digits of a young script"),
+    ],
+)
+def test_rare_letters_and_digits(text: str, kind: FactKind, literals: list[str]) -> None:
+    assert found(text, kind) == literals
+    assert missing(text, text) == []
 
 
 @given(st.text() | st.lists(st.sampled_from(PIECES)))

@@ -4,8 +4,8 @@
 Both take time in proportion to the text, whatever it holds: some seconds for 5 MB, so call them off the event loop.
 """
 
-from chains.text.facts.comparison import missing
+from chains.text.facts.comparison import Told, missing
 from chains.text.facts.fact import Fact, FactKind
 from chains.text.facts.finding import facts
 
-__all__ = ["Fact", "FactKind", "facts", "missing"]
+__all__ = ["Fact", "FactKind", "Told", "facts", "missing"]

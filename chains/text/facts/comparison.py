@@ -1,10 +1,11 @@
 """Which facts of one text another text doesn't hold."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection
+from functools import cached_property
 
 from chains.text.facts.dates import Parts, date_numbers, date_readings, subsets
 from chains.text.facts.fact import Fact, FactKind, fold_digits
-from chains.text.facts.finding import facts
+from chains.text.facts.finding import Findings
 from chains.text.facts.literals import (
     code_key,
     placeholder_key,
@@ -13,12 +14,12 @@ from chains.text.facts.literals import (
     url_spans,
 )
 from chains.text.facts.names import long_names, name_words, words_of
-from chains.text.facts.numbers import decimal_mark, quantities, spelled_out
+from chains.text.facts.numbers import LONGEST_SPELLED, Quantity, decimal_mark, quantities, spelled_out
 
-__all__ = ["missing"]
+__all__ = ["Told", "missing"]
 
 
-def missing(of: str, within: str, kinds: Collection[FactKind] = tuple(FactKind)) -> list[Fact]:
+def missing(of: "str | Told", within: "str | Told", kinds: Collection[FactKind] = tuple(FactKind)) -> list[Fact]:
     """The facts of `of` that `within` doesn't hold, in their order, each mention by itself.
 
     A fact that is told once is held, however often `of` tells it: texts are compared as sets, since a shorter text
@@ -30,94 +31,131 @@ def missing(of: str, within: str, kinds: Collection[FactKind] = tuple(FactKind))
     - names by their words in any order, without titles, in any case, or by their acronym.
     - addresses, placeholders and code to the letter, but for the white space and the host's case.
     """
-    held = _Held(within)
-    found = facts(of)
-    mark = decimal_mark(fact.text for fact in found if fact.kind is FactKind.NUMBER)
+    told, held = _told(of), _told(within)
     kept: dict[tuple[FactKind, str], bool] = {}
-    tests: dict[FactKind, Callable[[str], bool]] = {
-        FactKind.NUMBER: lambda text: held.number(fold_digits(text), mark),
-        FactKind.DATE: lambda text: held.date(fold_digits(text)),
-        FactKind.NAME: held.name,
-        FactKind.URL: held.url,
-        FactKind.CODE: held.code,
-        FactKind.PLACEHOLDER: held.placeholder,
-    }
-    for kind, text in {(fact.kind, fact.text) for fact in found if fact.kind in kinds}:
-        kept[kind, text] = held.literally(kind, text) or tests[kind](text)
-    lost = [fact for fact in found if not kept.get((fact.kind, fact.text), True)]
-    short = held.shortened(of) if any(fact.kind is FactKind.NAME for fact in lost) else frozenset()
+    lost = []
+    for fact in told.facts(kinds):
+        key = fact.kind, fact.text
+        if key not in kept:
+            kept[key] = held.holds(fact.kind, fact.text, told)
+        if not kept[key]:
+            lost.append(fact)
+    short = held.shortened(told) if any(fact.kind is FactKind.NAME for fact in lost) else frozenset()
     return [fact for fact in lost if fact.kind is not FactKind.NAME or fact.start not in short]
 
 
-class _Held:
-    """What a text holds, ready to be asked: each question takes the time of its own length."""
+class Told:
+    """What a text tells, ready to be asked: what takes the time of the whole text is found out when it is asked for,
+    and only once, and every further question takes the time of its own length."""
 
     def __init__(self, text: str) -> None:
-        found = facts(text)
-        self._literally = {(fact.kind, fact.text) for fact in found}
-        self._numbers: dict[str, set[str]] = {}
-        self._dates: set[Parts] = set()
-        self._words = frozenset(words_of(text))
-        self._acronyms = frozenset(short for _, short in long_names(text))
-        self._urls = {url_key(text[start:end]) for start, end in url_spans(text)}
-        self._placeholders = {placeholder_key(text[start:end]) for start, end in placeholder_spans(text)}
-        self._code = code_key(text)
-        self._hold_numbers(text, found)
-        self._hold_dates(found)
+        self._text = text
+        self._found = Findings(text)
+        self._written: dict[FactKind, frozenset[str]] = {}
 
-    def literally(self, kind: FactKind, text: str) -> bool:
-        return (kind, text) in self._literally
+    def facts(self, kinds: Collection[FactKind] = tuple(FactKind)) -> list[Fact]:
+        return self._found.facts(kinds)
 
-    def number(self, text: str, mark: str | None) -> bool:
-        wanted = quantities(text, mark)
-        return any(
-            not quantity.unit or not units or quantity.unit in units or "" in units
-            for quantity in wanted
-            if (units := self._numbers.get(quantity.value)) is not None
-        )
+    def holds(self, kind: FactKind, text: str, of: "Told") -> bool:
+        """Whether it tells a fact of another text."""
+        match kind:
+            case FactKind.NUMBER:
+                return self._literally(kind, text) or self._number(fold_digits(text), of)
+            case FactKind.DATE:
+                return self._literally(kind, text) or self._date(fold_digits(text))
+            case FactKind.NAME:  # where names are is the last that a text is searched for
+                return self._name(text) or self._literally(kind, text)
+            case FactKind.URL:
+                return self._literally(kind, text) or url_key(text) in self._urls
+            case FactKind.CODE:
+                return self._literally(kind, text) or code_key(text) <= self._code
+            case FactKind.PLACEHOLDER:
+                return self._literally(kind, text) or placeholder_key(text) in self._placeholders
 
-    def date(self, text: str) -> bool:
-        return any(parts in self._dates for parts in date_readings(text))
-
-    def name(self, text: str) -> bool:
-        words = name_words(text)
-        return all(self._has_word(word) for word in words) or "".join(words) in self._acronyms
-
-    def shortened(self, text: str) -> frozenset[int]:
+    def shortened(self, of: "Told") -> frozenset[int]:
         """Where in another text the words of names stand that are held by their acronym."""
-        held = (span for span, short in long_names(text) if short in self._words)
+        held = (span for span, short in long_names(of._text) if short in self._words)
         return frozenset(place for start, end in held for place in range(start, end))
 
-    def url(self, text: str) -> bool:
-        return url_key(text) in self._urls
+    def _literally(self, kind: FactKind, text: str) -> bool:
+        if kind not in self._written:
+            self._written[kind] = frozenset(self._found.texts(kind))
+        return text in self._written[kind]
 
-    def code(self, text: str) -> bool:
-        return code_key(text) <= self._code
+    def _number(self, text: str, of: "Told") -> bool:
+        wanted = quantities(text, of._mark)
+        return (
+            any(self._has_quantity(quantity) for quantity in wanted)
+            or any(quantity.value in self._numbers_of_dates for quantity in wanted)
+            or any(len(quantity.value) <= LONGEST_SPELLED and quantity.value in self._spelled for quantity in wanted)
+        )
 
-    def placeholder(self, text: str) -> bool:
-        return placeholder_key(text) in self._placeholders
+    def _has_quantity(self, wanted: Quantity) -> bool:
+        units = self._numbers.get(wanted.value)
+        return units is not None and (not wanted.unit or wanted.unit in units or "" in units)
+
+    def _date(self, text: str) -> bool:
+        return any(parts in self._dates for parts in date_readings(text))
+
+    def _name(self, text: str) -> bool:
+        words = name_words(text)
+        return all(self._has_word(word) for word in words) or "".join(words) in self._acronyms
 
     def _has_word(self, word: str) -> bool:
         """The word, with or without the s of a genitive or a plural."""
         return word in self._words or word + "s" in self._words or (word[-1:] == "s" and word[:-1] in self._words)
 
-    def _hold_numbers(self, text: str, found: Sequence[Fact]) -> None:
-        numbers = [fold_digits(fact.text) for fact in _of(found, FactKind.NUMBER)]
+    @cached_property
+    def _mark(self) -> str | None:
+        return decimal_mark(self._found.texts(FactKind.NUMBER))
+
+    @cached_property
+    def _numbers(self) -> dict[str, set[str]]:
+        """The values that are written in digits, with their units."""
+        numbers = {fold_digits(text) for text in self._found.texts(FactKind.NUMBER)}
         mark = decimal_mark(numbers)
-        for number in set(numbers):
+        units: dict[str, set[str]] = {}
+        for number in numbers:
             for quantity in quantities(number, mark):
-                self._numbers.setdefault(quantity.value, set()).add(quantity.unit)
-        for value in spelled_out(text):
-            self._numbers.setdefault(value, set()).add("")
+                units.setdefault(quantity.value, set()).add(quantity.unit)
+        return units
 
-    def _hold_dates(self, found: Sequence[Fact]) -> None:
-        for text in {fold_digits(fact.text) for fact in _of(found, FactKind.DATE)}:
-            readings = date_readings(text)
-            for reading in readings:
-                self._dates.update(subsets(reading))
-            for value in date_numbers(readings):
-                self._numbers.setdefault(value, set()).add("")
+    @cached_property
+    def _readings(self) -> list[list[Parts]]:
+        return [date_readings(text) for text in {fold_digits(text) for text in self._found.texts(FactKind.DATE)}]
+
+    @cached_property
+    def _dates(self) -> frozenset[Parts]:
+        return frozenset(part for readings in self._readings for reading in readings for part in subsets(reading))
+
+    @cached_property
+    def _numbers_of_dates(self) -> frozenset[str]:
+        return frozenset(value for readings in self._readings for value in date_numbers(readings))
+
+    @cached_property
+    def _spelled(self) -> set[str]:
+        return spelled_out(self._text)
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        return frozenset(words_of(self._text))
+
+    @cached_property
+    def _acronyms(self) -> frozenset[str]:
+        return frozenset(short for _, short in long_names(self._text))
+
+    @cached_property
+    def _urls(self) -> frozenset[str]:
+        return frozenset(url_key(self._text[start:end]) for start, end in url_spans(self._text))
+
+    @cached_property
+    def _placeholders(self) -> frozenset[str]:
+        return frozenset(placeholder_key(self._text[start:end]) for start, end in placeholder_spans(self._text))
+
+    @cached_property
+    def _code(self) -> frozenset[str]:
+        return code_key(self._text)
 
 
-def _of(found: Sequence[Fact], kind: FactKind) -> list[Fact]:
-    return [fact for fact in found if fact.kind is kind]
+def _told(text: str | Told) -> Told:
+    return Told(text) if isinstance(text, str) else text

@@ -1,9 +1,13 @@
 """Dates, weekdays and times of the day, by their parts."""
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 import regex
+
+from chains.text.facts.fact import fold_case
+from chains.text.facts.places import any_of, beginning_at
 
 __all__ = ["Parts", "date_numbers", "date_readings", "date_spans", "subsets"]
 
@@ -33,26 +37,35 @@ _WEEKDAYS = {
     )
     for name in names.split()
 }  # fmt: skip
-_ANY_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_ANY_MONTH, _ANY_WEEKDAY = any_of(_MONTHS), any_of(_WEEKDAYS)
 _DATE = regex.compile(
     rf"""(?xi) (?<![\p{{Lu}}\p{{Ll}}\p{{N}}_]) (?:
-      (?<!\d[.,/:-]) (?P<y>\d{{4}}) (?P<sep>[-/.]) (?P<m>\d\d?) (?P=sep) (?P<d>\d\d?) (?!\d)
-    | (?<!\d[.,/:-]) (?P<d>\d\d?) \. \s? (?P<m>\d\d?) \. \s? (?P<y>\d{{4}}|\d\d) (?!\d|[.,]\d)
-    | (?:(?:am|vom|zum|bis|ab|den)\s) (?P<d>\d\d?) \. (?P<m>\d\d?) \.
-    | (?<!\d[.,/:-]) (?P<one>\d\d?) (?P<sep>[/-]) (?P<two>\d\d?) (?P=sep) (?P<y>\d{{4}}|\d\d) (?!\d)
-    | (?<!\d[.,/:]) (?P<d>\d\d?) (?:st|nd|rd|th|\.|er)? \s (?:of\s|de\s)? (?P<month>{_ANY_MONTH})\b
+      (?=\d) (?<!\d[.,/:]) (?:
+        (?<!\d-) (?:
+          (?P<y>\d{{4}}) (?P<sep>[-/.]) (?P<m>\d\d?) (?P=sep) (?P<d>\d\d?) (?!\d)
+        | (?P<d>\d\d?) \. \s? (?P<m>\d\d?) \. \s? (?P<y>\d{{4}}|\d\d) (?!\d|[.,]\d)
+        | (?P<one>\d\d?) (?P<sep>[/-]) (?P<two>\d\d?) (?P=sep) (?P<y>\d{{4}}|\d\d) (?!\d)
+        )
+      | (?P<d>\d\d?) (?:st|nd|rd|th|\.|er)? \s (?:of\s|de\s)? (?P<month>{_ANY_MONTH})\b
         (?: \.? ,? \s (?:de\s)? (?P<y>\d{{4}}) (?!\d) )?
-    | (?P<month>{_ANY_MONTH})\b \.? \s (?:the\s)? (?P<d>\d\d?) (?:st|nd|rd|th)? (?!\d|[.,:]\d|\s?%|\p{{L}})
-        (?: ,? \s (?P<y>\d{{4}}) (?!\d) )?
-    | (?P<month>{_ANY_MONTH})\b \.? ,? \s (?:of\s|de\s)? (?P<y>\d{{4}}) (?!\d|[.,]\d)
-    | (?<!\d[.,/:]) (?P<h>\d\d?) (?:[:.](?P<min>[0-5]\d))? (?::\d\d)? \s?
+      | (?P<h>\d\d?) (?:[:.](?P<min>[0-5]\d))? (?::\d\d)? \s?
         (?:(?P<half>[ap])\.?m\b\.?|(?P<full>uhr\b|h\b|o['’]clock\b))
-    | (?<!\d[.,/:]) (?P<h>[01]?\d|2[0-3]) : (?P<min>[0-5]\d) (?::\d\d)? (?![\d:])
-    | (?P<weekday>{"|".join(_WEEKDAYS)}) s?\b
+      | (?P<h>[01]?\d|2[0-3]) : (?P<min>[0-5]\d) (?::\d\d)? (?![\d:])
+      )
+    | (?:am|vom|zum|bis|ab|den) \s (?P<d>\d\d?) \. (?P<m>\d\d?) \.
+    | (?P<month>{_ANY_MONTH})\b (?:
+        \.? \s (?:the\s)? (?P<d>\d\d?) (?:st|nd|rd|th)? (?!\d|[.,:]\d|\s?%|\p{{L}}) (?: ,? \s (?P<y>\d{{4}}) (?!\d) )?
+      | \.? ,? \s (?:of\s|de\s)? (?P<y>\d{{4}}) (?!\d|[.,]\d)
+      )
+    | (?P<weekday>{_ANY_WEEKDAY}) s?\b
     | (?-i:(?P<month>January|February|April|June|July|August|September|October|November|December
         |Januar|Februar|März|Juni|Juli|Oktober|Dezember))\b
     )"""
 )
+_MARK = re.compile(
+    rf"(?i)(?<![a-z0-9_])(?=[0-9abdefjlmnostvwz])(?:[0-9]|{_ANY_MONTH}|{_ANY_WEEKDAY}|(?:am|vom|zum|bis|ab|den)\s)"
+)
+_CJK_MARK = regex.compile("[年년月월]")
 _CJK_DATE = regex.compile(
     r"(?<!\d)(?:(?P<y>\d{4})[年년]\s?(?:(?P<m>\d\d?)[月월]\s?(?:(?P<d>\d\d?)[日號号일])?)?"
     r"|(?P<m>\d\d?)[月월]\s?(?P<d>\d\d?)[日號号일])"
@@ -65,10 +78,12 @@ def date_spans(text: str) -> Iterator[tuple[int, int]]:
 
     Months are read in English, German, French and Spanish. Digits are folded.
     """
-    for pattern in (_DATE, _CJK_DATE):
-        for match in pattern.finditer(text):
-            if any(_readings(match)) and not _is_a_word(match):
-                yield match.span()
+    for match in beginning_at(_MARK, _DATE, text):
+        if not _is_a_word(match) and _readings(match):
+            yield match.span()
+    for match in _CJK_DATE.finditer(text) if _CJK_MARK.search(text) else ():
+        if _readings(match):
+            yield match.span()
 
 
 def date_readings(text: str) -> list[Parts]:
@@ -92,21 +107,21 @@ def subsets(parts: Parts) -> Iterator[Parts]:
 
 def _is_a_word(match: regex.Match[str]) -> bool:
     """`may 5` and `march 2019` in small letters are rather no months."""
-    month = match.groupdict().get("month")
-    return bool(month) and month in _ALSO_WORDS and match.group().startswith(month)
+    month = match["month"]
+    return month in _ALSO_WORDS and match.group().startswith(month)
 
 
 def _readings(match: regex.Match[str]) -> list[Parts]:
     found = {name: value for name, value in match.groupdict().items() if value is not None}
     if "weekday" in found:
-        return [frozenset({("weekday", _WEEKDAYS[found["weekday"].lower()])})]
+        return [frozenset({("weekday", _WEEKDAYS[fold_case(found["weekday"])])})]
     if "h" in found:
         return _times(found)
     if "one" in found:
         one, two = int(found["one"]), int(found["two"])
         dates = [_date(found, day, month) for day, month in {(one, two), (two, one)}]
     else:
-        month = _MONTHS[found["month"].lower()] if "month" in found else int(found.get("m", 0))
+        month = _MONTHS[fold_case(found["month"])] if "month" in found else int(found.get("m", 0))
         dates = [_date(found, int(found.get("d", 0)), month)]
     return [parts for parts in dates if parts]
 

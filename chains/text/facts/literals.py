@@ -3,9 +3,12 @@
 Every pattern begins where a word begins and is bounded or possessive, so that no text makes it go back over itself.
 """
 
+import re
 from collections.abc import Iterator
 
 import regex
+
+from chains.text.facts.places import in_words_with
 
 __all__ = ["code_key", "code_spans", "identifier_spans", "placeholder_key", "placeholder_spans", "url_key", "url_spans"]
 
@@ -22,6 +25,7 @@ _URL = regex.compile(
     | (?<![\p{L}\p{N}_.+%@-]) [\p{L}\p{N}_.+%-]{1,64}+ @ [\p{L}\p{N}-]{1,63}+ (?:\.[\p{L}\p{N}-]{1,63}+){1,6}+
     """
 )
+_URL_MARK = re.compile(r"[:.@][^ \n]")
 _HOST = regex.compile(r"(?:[a-z]{1,8}://)?[^/?#]*", regex.IGNORECASE)
 _TRAILING = ".,;:!?…'\"”’»"
 
@@ -36,10 +40,11 @@ _PLACEHOLDER = regex.compile(
     """
 )
 # What stands in angle brackets in HTML is no placeholder.
-_HTML = (
+_ELEMENTS = (
     "a abbr b body br code dd div dl dt em h1 h2 h3 h4 h5 h6 head hr html i img li ol p pre s small span strong sub "
     "sup table tbody td th thead title tr tt u ul document"
 )
+_HTML = frozenset(_ELEMENTS.split())
 
 _QUOTED_CODE = regex.compile(r"```[^`]++(?:`{1,2}(?!`)[^`]++)*+```|`[^`\n]{1,500}+`")
 _IDENTIFIER = regex.compile(
@@ -56,12 +61,13 @@ _IDENTIFIER = regex.compile(
     | (?<!\S) [~.]{0,2}+ (?:/[\p{Latin}\p{N}_.\-]++){2,40}+
     """
 )
+_IDENTIFIER_MARK = re.compile(r"(?=[A-Z0-9_/.(-])(?:[_/]|\(\)|--|(?<=[a-z])[A-Z]|\.[a-z]|(?<=[^\s0-9.,(])[0-9])")
 _CODE_WORD = regex.compile(r"[\p{L}\p{N}_$]+")
 
 
 def url_spans(text: str) -> Iterator[Span]:
     """Addresses of pages, files and people (e-mail), without the punctuation of the sentence around them."""
-    for match in _URL.finditer(text):
+    for match in in_words_with(_URL_MARK, _URL, text):
         found = match.group()
         kept = found.rstrip(_TRAILING)
         while kept.endswith((")", "]")) and kept.count(kept[-1]) > kept.count("(" if kept[-1] == ")" else "["):
@@ -80,10 +86,9 @@ def url_key(text: str) -> str:
 
 def placeholder_spans(text: str) -> Iterator[Span]:
     """`{name}`, `{{ name }}`, `{% tag %}`, `${name}`, `%s`, `%(name)s`, `<name>`; not the elements of HTML."""
-    html = frozenset(_HTML.split())
     for match in _PLACEHOLDER.finditer(text):
         found = match.group()
-        if found[0] != "<" or found[1:-1].partition(" ")[0].lower() not in html:
+        if found[0] != "<" or found[1:-1].partition(" ")[0].lower() not in _HTML:
             yield match.span()
 
 
@@ -99,7 +104,7 @@ def code_spans(text: str) -> Iterator[Span]:
 
 def identifier_spans(text: str) -> Iterator[Span]:
     """snake_case, camelCase, calls(), file.txt, paths of two parts, --options, and words that hold digits (INV-17)."""
-    for match in _IDENTIFIER.finditer(text):
+    for match in in_words_with(_IDENTIFIER_MARK, _IDENTIFIER, text):
         yield match.span()
 
 

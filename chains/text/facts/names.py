@@ -7,11 +7,13 @@ capital, a single word is no name unless a title stands before it, and two nouns
 without case (Chinese, Arabic, Hindi, ...) don't tell names: of these only Latin names and 《》 are found.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import regex
 
 from chains.text.facts.common_words import BEGINNERS, ENGLISH, GERMAN, PARTICLES, TITLES
+from chains.text.facts.places import near
 
 __all__ = ["long_names", "name_spans", "name_words", "words_of"]
 
@@ -27,6 +29,8 @@ _RUN = regex.compile(
                ){{0,12}}+
     )"""
 )
+_CAPITAL = regex.compile(r"\p{Lu}")
+_FARTHEST_CAPITAL = len("i")
 _CAPITALISED = regex.compile(r"\p{Lu}[\p{Lu}\p{Ll}\p{N}]*+")
 _LONG = regex.compile(
     r"(?<![\p{Lu}\p{Ll}\p{N}])\p{Lu}[\p{Lu}\p{Ll}\p{N}]++"
@@ -37,17 +41,17 @@ _INITIALS = regex.compile(r"(?<![\p{L}\p{N}])(?:\p{Lu}\.){2,6}")
 _WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}]*+")
 _PIECE = regex.compile(r"[^ \u00a0]+")
 _LOWER_WORD = regex.compile(r"(?<![\p{L}\p{N}_])\p{Ll}[\p{Ll}\p{M}]*+(?![\p{L}\p{N}_])")
-_OPENING = "\"'“„‚«‹»(‘*_#>-–—•"
-_BEGINNINGS = frozenset(".!?。！？:：…;\n\r；")
+_BEFORE_BEGINNINGS = frozenset(".!?。！？:：…;\n\r；" + "\"'“„‚«‹»(‘*_#>-–—•")
 
 
 def name_spans(text: str) -> Iterator[Span]:
     """The places of names, not in order. A shouted text (mostly capitals) has none that can be told."""
     for match in _TITLE_MARKS.finditer(text):
         yield match.span()
-    known = _Known(text)
-    for match in _RUN.finditer(text):
-        if span := known.within(match):
+    runs = [_Run(text, match) for match in near(_CAPITAL, _FARTHEST_CAPITAL, _RUN, text)]
+    known = _Known(text, runs)
+    for run in runs:
+        if span := known.within(run):
             yield span
 
 
@@ -72,37 +76,56 @@ def long_names(text: str) -> Iterator[tuple[Span, str]]:
         yield match.span(), "".join(word[0] for word in _CAPITALISED.findall(match.group())).casefold()
 
 
+class _Run:
+    """A run of capitalised words."""
+
+    def __init__(self, text: str, match: regex.Match[str]) -> None:
+        self.start, self.end = match.span()
+        self.pieces = [(piece.group(), piece.start(), piece.end()) for piece in _PIECE.finditer(match.group())]
+        before = text[max(0, self.start - 16) : self.start].rstrip(" \t\u00a0")
+        self.begins = not before or before[-1] in _BEFORE_BEGINNINGS
+        """Whether a sentence, a line or a quotation begins here."""
+
+
 class _Known:
     """What the text as a whole tells about its capitals."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, runs: Sequence[_Run]) -> None:
         self._text = text
-        small = [match.group() for match in _LOWER_WORD.finditer(text)]
-        german = sum(word in GERMAN for word in small)
-        self._german = german > sum(word in ENGLISH for word in small)
-        self._small = frozenset(small)
-        self._inside = frozenset(
-            word.casefold()
-            for match in _RUN.finditer(text)
-            for word in _PIECE.findall(match.group())[self._begins(match.start()) :]
-        )
+        self._runs = runs
 
-    def within(self, match: regex.Match[str]) -> Span | None:
+    def within(self, run: _Run) -> Span | None:
         """The part of a run of capitalised words that is a name for certain."""
-        pieces = [(piece.start(), piece.end(), piece.group()) for piece in _PIECE.finditer(match.group())]
-        begins = self._begins(match.start())
-        if len(pieces) > 2 and all(word.isupper() for _, _, word in pieces):
+        pieces, begins = run.pieces, run.begins
+        if len(pieces) > 2 and all(word.isupper() for word, _, _ in pieces):
             return None
         titled = False
-        while pieces and self._says_nothing(pieces[0][2], begins):
-            titled = titled or pieces[0][2].rstrip(".").casefold() in TITLES
+        while pieces and self._says_nothing(pieces[0][0], begins):
+            titled = titled or pieces[0][0].rstrip(".").casefold() in TITLES
             pieces, begins = pieces[1:], False
-        while pieces and self._says_nothing(pieces[-1][2], begins=False):
+        while pieces and self._says_nothing(pieces[-1][0], begins=False):
             pieces = pieces[:-1]
-        if not pieces or (len(pieces) == 1 and not self._stands_alone(pieces[0][2], begins, titled, match.end())):
+        if not pieces or (len(pieces) == 1 and not self._stands_alone(pieces[0][0], begins, titled, run.end)):
             return None
-        end = pieces[-1][1] - (2 if pieces[-1][2].endswith(("'s", "’s")) else 0)
-        return match.start() + pieces[0][0], match.start() + end
+        end = pieces[-1][2] - (2 if pieces[-1][0].endswith(("'s", "’s")) else 0)
+        return run.start + pieces[0][1], run.start + end
+
+    @cached_property
+    def _lower(self) -> list[str]:
+        return _LOWER_WORD.findall(self._text)
+
+    @cached_property
+    def _small(self) -> frozenset[str]:
+        return frozenset(self._lower)
+
+    @cached_property
+    def _german(self) -> bool:
+        return sum(word in GERMAN for word in self._lower) > sum(word in ENGLISH for word in self._lower)
+
+    @cached_property
+    def _inside(self) -> frozenset[str]:
+        """The capitalised words that stand inside of sentences."""
+        return frozenset(word.casefold() for run in self._runs for word, _, _ in run.pieces[run.begins :])
 
     def _says_nothing(self, word: str, begins: bool) -> bool:
         plain = word.rstrip(".").casefold()
@@ -120,11 +143,6 @@ class _Known:
         if begins:
             return word.casefold() in self._inside or _is_caseless(self._text[end : end + 2].lstrip()[:1])
         return word.casefold() not in self._small and word.casefold() not in BEGINNERS
-
-    def _begins(self, start: int) -> bool:
-        """Whether a sentence, a line or a quotation begins here."""
-        before = self._text[max(0, start - 16) : start].rstrip(" \t\u00a0")
-        return not before or before[-1] in _BEGINNINGS or before[-1] in _OPENING
 
 
 def _is_acronym(word: str) -> bool:

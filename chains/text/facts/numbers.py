@@ -1,12 +1,16 @@
 """Numbers written in digits: what they are, and which of them are the same."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
 import regex
 
-__all__ = ["Quantity", "decimal_mark", "number_spans", "quantities", "spelled_out"]
+from chains.text.facts.fact import fold_case
+from chains.text.facts.places import near
+
+__all__ = ["LONGEST_SPELLED", "Quantity", "decimal_mark", "number_spans", "quantities", "spelled_out"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ _NUMBER = regex.compile(
        |inr|dollars?|pounds?|yen|franken)(?![\p{L}\p{N}_])))?+
     """
 )
+_DIGIT = re.compile("[0-9]")
+_FARTHEST_DIGIT = len("USD minus ")
 _ATTACHED = regex.compile(r"(?i)\d(k|m|bn|mn)\b")
 _GROUPING = regex.compile(r"[ \u00a0\u202f\u2009'’]")
 _LONGEST = 40
@@ -67,13 +73,15 @@ _TENS = {
 _OTHER = {"hundred": 100, "hundert": 100, "thousand": 1000, "tausend": 1000, "dozen": 12, "dutzend": 12, "ein": 1,
           "eine": 1, "einen": 1, "einem": 1, "einer": 1, "dreissig": 30}  # fmt: skip
 _NAMED = {name.casefold(): value for name, value in (_SPELLED | _TENS | _OTHER).items()}
+LONGEST_SPELLED = max(len(str(value)) for value in _NAMED.values())
+"""How many digits the largest number has that is read where it is spelled out."""
 _GERMAN_COMPOUND = regex.compile(r"(ein|zwei|drei|vier|fünf|sechs|sieben|acht|neun)und(\p{L}{3,9}zig|dreissig)")
 _WORD = regex.compile(r"\p{L}+")
 
 
 def number_spans(text: str) -> Iterator[tuple[int, int]]:
     """Numbers in digits with their sign, their scale (`2.4 million`), and percent or currency. Digits are folded."""
-    for match in _NUMBER.finditer(text):
+    for match in near(_DIGIT, _FARTHEST_DIGIT, _NUMBER, text):
         yield match.span()
 
 
@@ -91,17 +99,18 @@ def quantities(text: str, mark: str | None) -> frozenset[Quantity]:
     unit = _UNITS.get((match["before"] or match["after"] or "").strip().lower(), "")
     sign = "-" if match["sign"] else ""
     values = _values(match["digits"], mark)
-    exponents = {_SCALES[(match["scale"] or match["cjk"] or "").lower()]} if match["scale"] or match["cjk"] else {0}
+    scale = match["scale"] or match["cjk"]
+    exponents = {_SCALES[fold_case(scale)] if scale else 0}
     if attached := _ATTACHED.search(match.group()):  # 5m are five metres or five millions
-        exponents = {0, _SCALES[attached[1].lower()]}
+        exponents = {0, _SCALES[fold_case(attached[1])]}
     return frozenset(Quantity(sign + _scaled(value, exponent), unit) for value in values for exponent in exponents)
 
 
 def spelled_out(text: str) -> set[str]:
     """The values of the small numbers that a text spells out in English or German: 0 to 99, and a few more."""
     values, tens = set(), 0
-    for match in _WORD.finditer(text):
-        number = _named(match.group().casefold())
+    for word in _WORD.findall(text):
+        number = _named(word)
         if number is None:
             tens = 0
             continue
@@ -113,11 +122,13 @@ def spelled_out(text: str) -> set[str]:
 
 
 def _named(word: str) -> int | None:
-    if compound := _GERMAN_COMPOUND.fullmatch(word):
+    word = word.casefold()
+    number = _NAMED.get(word)
+    if number is None and "und" in word and (compound := _GERMAN_COMPOUND.fullmatch(word)):
         ones = 1 if compound[1] == "ein" else _NAMED[compound[1]]
         tens = _NAMED.get(compound[2])
         return None if tens is None else tens + ones
-    return _NAMED.get(word)
+    return number
 
 
 def _mark(digits: str) -> str | None:

@@ -15,6 +15,8 @@ _SCRIPTS = (
 _LETTERS = {
     name: regex.compile(rf"\p{{{name}}}" if name != "Kana" else r"[\p{Hiragana}\p{Katakana}]") for name in _SCRIPTS
 }
+_ASCII = regex.compile(r"[\x00-\x7f]+")
+_ASCII_LETTER = regex.compile(r"[A-Za-z]")
 _WORD = regex.compile(r"\p{L}+")
 # Frequent words; those that stand in two rows tell nothing.
 _FREQUENT = {
@@ -50,7 +52,7 @@ def language_of(text: str) -> str | None:
     Chinese is Han, Japanese is Kana.
     """
     sample = text[:_SAMPLE]
-    counts = {name: len(pattern.findall(sample)) for name, pattern in _LETTERS.items()}
+    counts = _letters(sample)
     if counts["Kana"]:
         counts["Kana"] += counts.pop("Han")
     name = max(counts, key=lambda script: counts[script])
@@ -58,6 +60,14 @@ def language_of(text: str) -> str | None:
     if total < _FEWEST_LETTERS or counts[name] < _MOST_OF_IT * total:
         return None
     return _by_words(sample) if name == "Latin" else name
+
+
+def _letters(text: str) -> dict[str, int]:
+    """How many letters of each script."""
+    beyond = _ASCII.sub("", text)
+    counts = {name: len(pattern.findall(beyond)) if beyond else 0 for name, pattern in _LETTERS.items()}
+    counts["Latin"] += len(_ASCII_LETTER.findall(text))
+    return counts
 
 
 def _by_words(text: str) -> str:

@@ -27,9 +27,9 @@ __all__ = ["KEY", "measure"]
 
 KEY = "scaling"
 WORKERS = "workers, at once, 16"
-QUEUE, CACHE = "copydesk, own texts", "copydesk, 200 texts, cache"
+QUEUE, CACHE = "copydesk, own texts", "copydesk, 100 texts, cache"
 _LOADS = {False: (1, 2, 5, 10), True: (1, 10)}
-_TEXTS = 200
+_TEXTS = 100
 
 _METHOD = f"""\
 Workers: `wrk` with 16 connections on the canned backend that answers at once, each request with a text of its own, with

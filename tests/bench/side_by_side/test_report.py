@@ -64,6 +64,16 @@ def test_an_aim_is_judged_and_explained(
     assert (explained is None and "is missed" not in page) or (explained is not None and explained in page)
 
 
+def test_the_page_begins_with_what_is_met_and_what_is_missed() -> None:
+    kinds = {"fast": (True, True), "small": (False, True), "tiny": (False, False)}
+    aims = [
+        Aim(text=text, metric="m", bound="<= 1 ms", measured="2.00 ms", met=met, binding=binding)
+        for text, (met, binding) in kinds.items()
+    ]
+    page = markdown(run(section(rates=RATES, aims=aims)), {})
+    assert "Binding aims that are met: 1 of 2. Missed: Overhead: small (2.00 ms, bound <= 1 ms).\n" in page
+
+
 @pytest.mark.parametrize(
     ("value", "shown"), [(123_456.7, "123,457"), (99.94, "99.9"), (9.876, "9.88"), (0.0444, "0.044"), (0, "0.000")]
 )

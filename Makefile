@@ -102,6 +102,7 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV) || { echo "Python has no venv module; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@$(INSTALL) requirements.lock | { $(BRIEFLY) || true; }
 	@$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q app chains cli eval
 	@touch $@
 	@echo "The environment is ready."
 

@@ -1,7 +1,7 @@
 """Whether a rewriting is in another language than its source, where that is certain."""
 
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
 
 import regex
 
@@ -50,7 +50,10 @@ def language_of(text: str) -> str | None:
     Chinese is Han, Japanese is Kana.
     """
     sample = text[:_SAMPLE]
-    counts = {name: len(pattern.findall(sample)) for name, pattern in _LETTERS.items()}
+    counts = dict.fromkeys(_SCRIPTS, 0)
+    for char, count in Counter(sample).items():
+        if script := _script_of(char):
+            counts[script] += count
     if counts["Kana"]:
         counts["Kana"] += counts.pop("Han")
     name = max(counts, key=lambda script: counts[script])
@@ -58,6 +61,11 @@ def language_of(text: str) -> str | None:
     if total < _FEWEST_LETTERS or counts[name] < _MOST_OF_IT * total:
         return None
     return _by_words(sample) if name == "Latin" else name
+
+
+@lru_cache(4096)
+def _script_of(char: str) -> str | None:
+    return next((name for name, pattern in _LETTERS.items() if pattern.match(char)), None)
 
 
 def _by_words(text: str) -> str:

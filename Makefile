@@ -3,7 +3,7 @@
 SHELL := /bin/bash -o pipefail
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help serve demo secrets test unit soak conformance check eval eval-live openapi contract examples bench quality lock clean
+.PHONY: help serve demo secrets test unit soak conformance check eval eval-live openapi contract examples bench bench-parts quality lock clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -68,7 +68,10 @@ contract: openapi ## Write all that is generated: openapi.json and three pages o
 examples: $(READY) ## Ask the service what docs/tasks.md shows, and write that page
 	$(BIN)/python -m cli.task_page > docs/tasks.md.new && mv docs/tasks.md.new docs/tasks.md
 
-bench: $(TOOLS) ## Measure rendering, linting, reloading, start-up and threads, one script after the other
+bench: $(TOOLS) ## Measure Copydesk beside its peers on this machine, in under 20 minutes (ARGS="--quick": in under 4)
+	@$(BIN)/python -m bench.side_by_side $(ARGS)
+
+bench-parts: $(TOOLS) ## Measure rendering, linting, reloading, start-up and threads, one script after the other
 	@for script in $(wildcard bench/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 quality: $(TOOLS) ## Measure the tasks beside the plain way on public cases (DATA=folder, ARGS="--cases 40")

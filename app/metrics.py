@@ -39,46 +39,46 @@ class Metrics:
         self._digest: str | None = None
 
     def sized(self, backend: str, slots: int) -> None:
-        self._traffic.slots.labels(backend).set(slots)
+        self._traffic.slots(backend).set(slots)
 
     def queued(self, backend: str, n: int) -> None:
-        self._traffic.queued.labels(backend).set(n)
+        self._traffic.queued(backend).set(n)
 
     def in_use(self, backend: str, n: int) -> None:
-        self._traffic.in_use.labels(backend).set(n)
+        self._traffic.in_use(backend).set(n)
 
     def waited(self, backend: str, seconds: float) -> None:
-        self._traffic.waited.labels(backend).observe(seconds)
+        self._traffic.waited(backend).observe(seconds)
 
     def refused(self, backend: str, reason: str) -> None:
-        self._traffic.refused.labels(backend, reason).inc()
+        self._traffic.refused(backend, reason).inc()
 
     def called(self, call: CallReport) -> None:
-        self._traffic.calls.labels(call.backend, call.task, call.priority.value, call.code).inc()
-        self._traffic.seconds.labels(call.backend, call.task).observe(call.seconds)
+        self._traffic.calls(call.backend, call.task, call.priority.value, call.code).inc()
+        self._traffic.seconds(call.backend, call.task).observe(call.seconds)
         if call.first_token_s is not None:
-            self._traffic.first.labels(call.backend, call.task).observe(call.first_token_s)
+            self._traffic.first(call.backend, call.task).observe(call.first_token_s)
         for listener in self._listeners:
             listener(call)
 
     def retried(self, backend: str, code: str) -> None:
-        self._traffic.retried.labels(backend, code).inc()
+        self._traffic.retried(backend, code).inc()
 
     def fell_back(self, backend: str, task: str, code: str) -> None:
-        self._traffic.fell_back.labels(backend, task, code).inc()
+        self._traffic.fell_back(backend, task, code).inc()
 
     def answered(self, backend: str, task: str, source: CacheState, usage: Usage) -> None:
-        self._traffic.answers.labels(backend, task, source.value).inc()
-        self._traffic.tokens.labels(backend, task, "input").inc(usage.input_tokens)
-        self._traffic.tokens.labels(backend, task, "cached_input").inc(usage.cached_input_tokens)
-        self._traffic.tokens.labels(backend, task, "output").inc(usage.output_tokens)
+        self._traffic.answers(backend, task, source.value).inc()
+        self._traffic.tokens(backend, task, "input").inc(usage.input_tokens)
+        self._traffic.tokens(backend, task, "cached_input").inc(usage.cached_input_tokens)
+        self._traffic.tokens(backend, task, "output").inc(usage.output_tokens)
 
     def breaker(self, backend: str, state: str) -> None:
-        self._traffic.breaker.labels(backend).set(state != "closed")
+        self._traffic.breaker(backend).set(state != "closed")
 
     def usable(self, backend: str, is_usable: bool) -> None:
         """What the last probe of the backend found."""
-        self._traffic.usable.labels(backend).set(is_usable)
+        self._traffic.usable(backend).set(is_usable)
 
     def ready(self, is_ready: bool) -> None:
         """Whether every task has a backend that can be expected to answer."""
@@ -96,48 +96,48 @@ class Metrics:
         """A request has ended, however."""
         operation, status = record.operation, f"{record.status // 100}xx" if record.status else "none"
         outcome = record.outcome
-        self._service.requests.labels(operation, status, outcome if outcome in _CODES else OTHER).inc()
-        self._service.durations.labels(operation, status).observe(record.seconds())
+        self._service.requests(operation, status, outcome if outcome in _CODES else OTHER).inc()
+        self._service.durations(operation, status).observe(record.seconds())
         if record.first_piece is not None:
-            self._service.first_piece.labels(operation).observe(record.first_piece)
+            self._service.first_piece(operation).observe(record.first_piece)
         if record.is_replay:
-            self._service.replays.labels(operation).inc()
+            self._service.replays(operation).inc()
         for (task, code), count in record.batched.items():
-            self._service.batch_items.labels(task, code if code in _CODES else OTHER).inc(count)
+            self._service.batch_items(task, code if code in _CODES else OTHER).inc(count)
 
     def refused_unread(self, status: int, code: str) -> None:
         """What came over a connection was refused before it was a request that any operation could see."""
-        self._service.requests.labels(UNMATCHED, f"{status // 100}xx", code if code in _CODES else OTHER).inc()
+        self._service.requests(UNMATCHED, f"{status // 100}xx", code if code in _CODES else OTHER).inc()
 
     def settled(self, account: Account) -> None:
         task, version, answered_by = account.task, self._versions.label(account.prompt), account.last[0] or "none"
         service = self._service
         if not account.is_late:
-            service.task_requests.labels(task, answered_by, version, account.code).inc()
-            service.task_seconds.labels(task, answered_by, version).observe(account.timing.total_ms / 1000)
+            service.task_requests(task, answered_by, version, account.code).inc()
+            service.task_seconds(task, answered_by, version).observe(account.timing.total_ms / 1000)
         for (backend, _), usage in account.shares.items():
-            service.task_tokens.labels(task, backend, version, "input").inc(usage.input_tokens)
-            service.task_tokens.labels(task, backend, version, "cached_input").inc(usage.cached_input_tokens)
-            service.task_tokens.labels(task, backend, version, "output").inc(usage.output_tokens)
-            service.task_calls.labels(task, backend, version).inc(usage.model_calls)
+            service.task_tokens(task, backend, version, "input").inc(usage.input_tokens)
+            service.task_tokens(task, backend, version, "cached_input").inc(usage.cached_input_tokens)
+            service.task_tokens(task, backend, version, "output").inc(usage.output_tokens)
+            service.task_calls(task, backend, version).inc(usage.model_calls)
 
     def prompts_served(self, digest: str) -> None:
         """A prompt set was loaded and serves, another one or the same as before."""
         if self._digest not in (None, digest):
-            self._service.prompt_digest.labels(self._digest).set(0)
+            self._service.prompt_digest(self._digest).set(0)
         self._digest = digest
-        self._service.prompt_digest.labels(digest).set(1)
+        self._service.prompt_digest(digest).set(1)
         self._service.prompts_refused.set(0)
         self._service.prompts_loaded.set(time.time())
 
     def prompts_reloaded(self, *, refused: bool) -> None:
         """An edited prompt set was taken over, or was refused, and the one before serves on."""
-        self._service.reloads.labels("refused" if refused else "taken_over").inc()
+        self._service.reloads("refused" if refused else "taken_over").inc()
         self._service.prompts_refused.set(refused)
 
     def job_item(self, task: str, outcome: str) -> None:
         """An item of a job ended with `ok` or the code of its problem, and that was kept."""
-        self._service.job_items.labels(task, outcome if outcome in _CODES else OTHER).inc()
+        self._service.job_items(task, outcome if outcome in _CODES else OTHER).inc()
 
     def jobs_waiting(self, items: int, oldest_s: float = 0.0, running: int = 0) -> None:
         """So many items of jobs wait, of all workers together, the oldest of them for so long; so many run."""

@@ -24,6 +24,7 @@ from app.idempotency import Idempotency, ReplyStore
 from app.jobs import Backlog, JobStore, JobWork, job_router
 from app.keys import Security
 from app.metrics import Metrics, metrics_router
+from app.one_body import OneBodyRoutes
 from app.openapi import describe
 from app.operations import operations_router
 from app.parameters import refuse_unknown_parameters
@@ -98,9 +99,14 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry=NO_FASTAPI_TELEMETRY,
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": 0},
     )
-    app.include_router(task_router(runner))
-    app.include_router(stream_router(runner, metrics, settings.streams))
-    app.include_router(batch_router(runner, settings.batch, security.quotas.check_item))
+    tasks = [
+        task_router(runner),
+        stream_router(runner, metrics, settings.streams),
+        batch_router(runner, settings.batch, security.quotas.check_item),
+    ]
+    app.router.routes.insert(0, OneBodyRoutes(tasks))
+    for router in tasks:
+        app.include_router(router)
     app.include_router(job_router(runner, jobs, job_work, settings.jobs))
     app.include_router(prompt_router(runner, reloader))
     app.include_router(backend_router(runner, watch, settings))

@@ -20,10 +20,10 @@ from app.caller import caller_of, check_request
 from app.contract import Delta, response_model, to_response
 from app.event_stream import MEDIA_TYPE, EventStream, Say
 from app.metrics import Metrics
+from app.one_body import OneBodyRoute
 from app.openapi import request_example
 from app.problems import REFUSALS, note_failure, problem_for, shutting_down
 from app.sections import StreamSettings
-from app.strict_json import StrictJsonRoute
 from app.tasks import CLIENT_GONE, unless_gone
 from chains.runner import Runner, StreamItem
 from chains.task import Task
@@ -33,7 +33,7 @@ __all__ = ["stream_router"]
 
 def stream_router(runner: Runner, metrics: Metrics, settings: StreamSettings) -> APIRouter:
     """One operation for each task that can stream."""
-    router = APIRouter(prefix="/v1", tags=["streams"], route_class=StrictJsonRoute)
+    router = APIRouter(prefix="/v1", tags=["streams"], route_class=OneBodyRoute)
     for task in runner.tasks.values():
         if task.stream is not None:
             router.add_api_route(

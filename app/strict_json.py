@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from app.problems import ProblemError
 
-__all__ = ["MOST_VALUES", "LargeJsonRoute", "StrictJsonRoute", "read_line"]
+__all__ = ["MOST_VALUES", "LargeJsonRoute", "StrictJsonRoute", "read_json", "read_line"]
 
 MOST_VALUES = 50_000
 """JSON values of one body: fifty thousand take some 20 ms to read, as long to check, and as long to write."""
@@ -55,11 +55,15 @@ class _StrictRequest(Request):
         self._most_values = most_values
 
     async def json(self) -> Any:
-        """Raises ProblemError, and json.JSONDecodeError, UnicodeDecodeError and RecursionError as they come."""
-        raw = await self.body()
-        if len(raw) <= _READ_AT_ONCE_BYTES:
-            return _read(raw, self._most_values)
-        return await asyncio.to_thread(_read, raw, self._most_values)
+        return await read_json(await self.body(), self._most_values)
+
+
+async def read_json(raw: bytes, most_values: int) -> Any:
+    """The value of a body. Raises ProblemError, and json.JSONDecodeError, UnicodeDecodeError and RecursionError as they
+    come."""
+    if len(raw) <= _READ_AT_ONCE_BYTES:
+        return _read(raw, most_values)
+    return await asyncio.to_thread(_read, raw, most_values)
 
 
 def read_line(line: str, number: int) -> Any:

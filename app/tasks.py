@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from app.caller import caller_of, check_request
 from app.contract import TaskInfo, TaskList, response_model, to_response
+from app.one_body import OneBodyRoute
 from app.openapi import request_example
 from app.problems import REFUSALS
-from app.strict_json import StrictJsonRoute
 from chains.runner import Runner
 from chains.task import Task
 
@@ -25,7 +25,7 @@ CLIENT_GONE = 499
 
 def task_router(runner: Runner) -> APIRouter:
     """The operations of all tasks, and the list of them."""
-    router = APIRouter(prefix="/v1", tags=["tasks"], route_class=StrictJsonRoute)
+    router = APIRouter(prefix="/v1", tags=["tasks"])
     for task in runner.tasks.values():
         router.add_api_route(
             f"/{task.name}",
@@ -40,6 +40,7 @@ def task_router(runner: Runner) -> APIRouter:
                 **REFUSALS,
             },
             openapi_extra=request_example(task),
+            route_class_override=OneBodyRoute,
         )
 
     @router.get(

@@ -12,12 +12,11 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import httpx
-
-from bench.startup import resident_mib, wait_until_ready
 
 ITEMS = 10_000
 QUIET_S = 5.0
@@ -75,6 +74,21 @@ def run(client: httpx.Client, path: str) -> None:
     seconds = (job["ended_at"] - job["started_at"]) / 1000
     waited = time.perf_counter() - start - seconds
     print(f"run: {ITEMS / seconds:.0f} items/s, begun after {waited:.1f} s: {job['counts']}")
+
+
+def wait_until_ready(url: str) -> None:
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(f"{url}/readyz", timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.02)
+    raise SystemExit("the service does not become ready")
+
+
+def resident_mib(pid: int) -> float:
+    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) / 1024 if found else 0
 
 
 class Pulse:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from chains.ledger import Ledger
-from chains.result import Bill, CacheState, PromptIdentity, Timing, Usage
+from chains.result import Bill, CacheState, PromptIdentity, Timing, Usage, total
 
 __all__ = ["NO_BOOKS", "Account", "Bills", "Books", "settle", "together"]
 
@@ -46,7 +46,7 @@ class Account:
 
     @property
     def usage(self) -> Usage:
-        return sum(self.shares.values(), Usage())
+        return total(self.shares.values())
 
 
 class Books(Protocol):

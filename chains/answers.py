@@ -1,8 +1,6 @@
 """The steps that every chain is made of: ask the model for a text, or for an object under a schema.
 
-Both are LangChain Runnables. `Sequence` is LCEL's own `RunnableSequence`, so it draws, composes and inspects
-like any `prompt | model | parser`; only its `ainvoke` calls the steps directly, because LCEL's callback
-machinery costs more per call than everything else that Copydesk does.
+Both are LangChain Runnables, which draw, compose and inspect like any `prompt | model | parser`.
 """
 
 import json
@@ -13,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Never, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage
-from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence
+from langchain_core.runnables import Runnable, RunnableConfig
 
+from chains.direct import Sequence
 from chains.errors import ContextExceeded, OutputInvalid, OutputTruncated
 from chains.schema_gate import AnswerCheck
 from chains.task import Parts
@@ -127,16 +126,6 @@ def ask_for_object(parts: Parts) -> Runnable[Ask, dict[str, Any]]:
 def ask_for_said_object(parts: Parts) -> Callable[[Ask], Awaitable[SaidObject]]:
     """The same, with the model's message."""
     return _ObjectModel(parts).said
-
-
-class Sequence(RunnableSequence[Any, Any]):
-    """LCEL's sequence, run without its callback machinery."""
-
-    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
-        value = input
-        for step in self.steps:
-            value = await step.ainvoke(value, config)
-        return value
 
 
 class _Model(Runnable[Any, Answer]):

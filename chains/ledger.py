@@ -5,13 +5,13 @@ parallel calls inherit it, and two requests never share one. Whoever makes a cal
 at its end, which may be that of an abandoned generator, another request's could be the current one.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 
 from langchain_core.messages import AIMessage
 
-from chains.result import Attempt, CacheState, Usage
+from chains.context import Within
+from chains.result import Attempt, CacheState, Usage, total
 
 __all__ = ["Late", "Ledger", "current_ledger", "open_ledger", "usage_of"]
 
@@ -41,7 +41,7 @@ class Ledger:
     @property
     def usage(self) -> Usage:
         """Of all backends together."""
-        return sum(self.shares.values(), Usage())
+        return total(self.shares.values())
 
     @property
     def cache(self) -> CacheState:
@@ -100,7 +100,8 @@ class Ledger:
         if self._late is not None:
             self._late(pair, usage, seconds)
             return
-        self.shares[pair] = self.shares.get(pair, Usage()) + usage
+        known = self.shares.get(pair)
+        self.shares[pair] = usage if known is None else known + usage
         self.seconds[pair] = self.seconds.get(pair, 0.0) + seconds
 
 
@@ -123,12 +124,6 @@ def usage_of(message: AIMessage) -> Usage:
     )
 
 
-@contextmanager
-def open_ledger() -> Iterator[Ledger]:
+def open_ledger() -> Within[Ledger]:
     """Start the account of one request; calls made inside are entered into it."""
-    ledger = Ledger()
-    token = _current.set(ledger)
-    try:
-        yield ledger
-    finally:
-        _current.reset(token)
+    return Within(_current, Ledger())

@@ -8,10 +8,11 @@ Whoever runs a request and wants to know opens an account, which travels in a co
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
+
+from chains.context import Within
 
 __all__ = ["Recordings", "are_noted", "current_recordings", "noting_recordings"]
 
@@ -72,15 +73,9 @@ class Recordings:
 _current: ContextVar[Recordings | None] = ContextVar("copydesk_recordings", default=None)
 
 
-@contextmanager
-def noting_recordings(label: str = "") -> Iterator[Recordings]:
+def noting_recordings(label: str = "") -> Within[Recordings]:
     """Note what is used and what is missing inside."""
-    noted = Recordings(label)
-    token = _current.set(noted)
-    try:
-        yield noted
-    finally:
-        _current.reset(token)
+    return Within(_current, Recordings(label))
 
 
 def current_recordings() -> Recordings:

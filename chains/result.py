@@ -1,5 +1,6 @@
 """What comes back beside a task's output: who answered, at what cost, in what time."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Generic, TypeVar
@@ -8,7 +9,17 @@ from pydantic import Field
 
 from chains.task import TaskOutput
 
-__all__ = ["Attempt", "Bill", "CacheState", "PromptIdentity", "RenderedPrompt", "TaskResult", "Timing", "Usage"]
+__all__ = [
+    "Attempt",
+    "Bill",
+    "CacheState",
+    "PromptIdentity",
+    "RenderedPrompt",
+    "TaskResult",
+    "Timing",
+    "Usage",
+    "total",
+]
 
 Out = TypeVar("Out", bound=TaskOutput)
 
@@ -59,6 +70,12 @@ class Usage:
             model_calls=self.model_calls + other.model_calls,
             unreported_calls=self.unreported_calls + other.unreported_calls,
         )
+
+
+def total(usages: Collection[Usage]) -> Usage:
+    """Their sum; most requests have one alone."""
+    first, *more = usages or (Usage(),)
+    return sum(more, first)
 
 
 @dataclass(frozen=True, slots=True)

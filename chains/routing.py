@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -84,14 +84,18 @@ async def in_own_task(source: AsyncGenerator[T, None]) -> AsyncGenerator[T, None
         await asyncio.wait({task})
 
 
-@asynccontextmanager
-async def until(deadline_ms: int | None) -> AsyncIterator[None]:
+def until(deadline_ms: int | None) -> AbstractAsyncContextManager[None]:
     """Raises DeadlineExceeded where the block isn't through in time."""
+    return nullcontext() if deadline_ms is None else _in_time(deadline_ms)
+
+
+@asynccontextmanager
+async def _in_time(deadline_ms: int) -> AsyncIterator[None]:
     try:
-        async with asyncio.timeout(deadline_ms / 1000 if deadline_ms else None) as deadline:
+        async with asyncio.timeout(deadline_ms / 1000) as deadline:
             yield
     except TimeoutError:
-        if not deadline.expired() or deadline_ms is None:
+        if not deadline.expired():
             raise
         raise DeadlineExceeded(deadline_ms) from None
 

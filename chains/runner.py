@@ -1,32 +1,27 @@
 """Runs tasks: picks the prompt version and the backend, runs the chain that was composed at start-up."""
 
 import asyncio
-import logging
 import os
-import time
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
-from chains.account import NO_BOOKS, Account, Bills, settle
+from chains.account import NO_BOOKS, Bills
 from chains.backends.configuration import Closes
 from chains.choice import Choice, identity_of, recall
-from chains.documents import DocumentReader, ReadRequest
-from chains.errors import BackendError, DraftRefused, UnknownBackend, UnknownPrompt, UnknownTask
-from chains.ledger import Ledger, open_ledger
+from chains.documents import DocumentReader
+from chains.errors import DraftRefused, UnknownBackend, UnknownPrompt, UnknownTask
 from chains.prompts import PRODUCTION, ModelParameters, PromptSet, PromptVersion, Selection, contract_problems, select
 from chains.prompts.selection import by_label, by_version
 from chains.rendering import render
-from chains.result import PromptIdentity, RenderedPrompt, TaskResult, Timing
+from chains.result import PromptIdentity, RenderedPrompt, TaskResult
 from chains.routing import DEFAULT_ROUTE, Leg, along, checked_routes, in_own_task, streamed_along, until
+from chains.served import Served
 from chains.task import Parts, Task, TaskInput
-from chains.terms import Terms, on_terms
+from chains.terms import Terms
 from chains.traffic.lane import Lane
-from chains.traffic.meter import code_of
 
 __all__ = ["DEFAULT_ROUTE", "Runner", "call_keywords", "parts_of"]
-
-_log = logging.getLogger("copydesk.runner")
 
 StreamItem = str | TaskResult[Any]
 """A piece of text, or, at last, the result, whose text is these pieces joined."""
@@ -38,9 +33,14 @@ class _Edition:
     def __init__(self, prompts: PromptSet) -> None:
         self.prompts = prompts
         self.legs: dict[tuple[str, str, str], Leg] = {}
+        self._composed: set[tuple[str, str]] = set()
 
     def is_composed(self, task: str, version: str) -> bool:
-        return any(key[:2] == (task, version) for key in self.legs)
+        return (task, version) in self._composed
+
+    def add(self, task: str, version: str, leg: Leg) -> None:
+        self.legs[task, version, leg.backend] = leg
+        self._composed.add((task, version))
 
 
 class Runner:
@@ -104,14 +104,14 @@ class Runner:
         another backend serves it.
         """
         legs = [self._leg(edition, task, prompt, name) for name in route]
-        return sorted(legs, key=lambda leg: not leg.lane.is_usable)
+        return legs if len(legs) == 1 else sorted(legs, key=lambda leg: not leg.lane.is_usable)
 
     def _leg(self, edition: _Edition, task: str, prompt: PromptVersion, backend: str) -> Leg:
         key = task, prompt.version, backend
         if key not in edition.legs:
             if backend not in self.backends:
                 raise UnknownBackend(backend, list(self.backends))
-            edition.legs[key] = self._compose(task, prompt, backend)
+            edition.add(task, prompt.version, self._compose(task, prompt, backend))
         return edition.legs[key]
 
     def _compose(self, name: str, prompt: PromptVersion, backend: str) -> Leg:
@@ -155,13 +155,12 @@ class Runner:
         input's `deadline_ms`, what DocumentReader.read raises, and what the chain does: BackendError, OutputError,
         InvalidInput.
         """
-        start = time.perf_counter()
         selection, legs = self._chosen(task, request, caller, choice)
-        with self._served(task, request, caller, request_id, selection, background, repeat) as ledger:
+        with self._served(task, request, caller, request_id, selection, background, repeat) as served:
             async with until(request.deadline_ms):
                 read = await self._documents.read(request)
                 output, backend = await along(legs, read.request)
-        return self._result(output, selection, backend, ledger, start, read)
+        return served.result(output, backend, read)
 
     def stream(
         self, task: str, request: TaskInput, *, caller: str = "", request_id: str = "-"
@@ -176,15 +175,14 @@ class Runner:
     async def _streamed(
         self, task: str, request: TaskInput, caller: str, request_id: str
     ) -> AsyncGenerator[StreamItem, None]:
-        start = time.perf_counter()
         selection, legs = self._chosen(task, request, caller)
-        with self._served(task, request, caller, request_id, selection) as ledger:
+        with self._served(task, request, caller, request_id, selection) as served:
             async with until(request.deadline_ms):
                 read = await self._documents.read(request)
                 async with aclosing(streamed_along(legs, read.request)) as items:
                     async for item, backend in items:
                         is_text = isinstance(item, str)
-                        yield item if is_text else self._result(item, selection, backend, ledger, start, read)
+                        yield item if is_text else served.result(item, backend, read)
 
     def _chosen(
         self, task: str, request: TaskInput, caller: str, choice: Choice | None = None
@@ -198,7 +196,6 @@ class Runner:
         route = (request.backend,) if request.backend else self.routes[task]
         return selection, self._legs(edition, task, selection.prompt, route)
 
-    @contextmanager
     def _served(
         self,
         task: str,
@@ -208,9 +205,7 @@ class Runner:
         selection: Selection,
         background: bool = False,
         repeat: int = 0,
-    ) -> Iterator[Ledger]:
-        """The account of a request that is served on its terms: it is told to the books, however it ends, and failed
-        attempts are logged."""
+    ) -> Served:
         deadline_ms = request.deadline_ms
         terms = Terms(
             caller=caller,
@@ -222,51 +217,7 @@ class Runner:
             background=background,
             repeat=repeat,
         )
-        start = time.perf_counter()
-        with on_terms(terms), open_ledger() as ledger:
-            told, code = 0, "ok"
-            try:
-                yield ledger
-            except BaseException as error:
-                code = code_of(error)
-                told = isinstance(error, BackendError)  # the last attempt is the request's own error, logged as such
-                raise
-            finally:
-                entry = Account(
-                    caller=caller,
-                    request_id=request_id,
-                    task=task,
-                    prompt=identity_of(selection),
-                    code=code,
-                    shares=ledger.shares,
-                    seconds=ledger.seconds,
-                    last=ledger.asked,
-                    timing=_timing(ledger, start),
-                    cache=ledger.cache,
-                    background=background,
-                )
-                settle(entry, ledger, self._books)
-                for attempt in ledger.attempts[: len(ledger.attempts) - told]:
-                    words = attempt.backend, attempt.code, attempt.ms
-                    _log.warning("id=%s: %s: backend %r failed: %s after %d ms", request_id, task, *words)
-
-    def _result(
-        self, output: Any, selection: Selection, backend: str, ledger: Ledger, start: float, read: ReadRequest[Any]
-    ) -> TaskResult[Any]:
-        ledger.accept()
-        return TaskResult(
-            output=output,
-            prompt=identity_of(selection),
-            backend=backend,
-            model=ledger.model,
-            usage=ledger.usage,
-            timing=_timing(ledger, start),
-            cache=ledger.cache,
-            attempts=tuple(ledger.attempts),
-            document_text=read.document_text,
-            document_pages_without_text=read.pages_without_text,
-            bill=self._books.bill(ledger, backend),
-        )
+        return Served(terms, identity_of(selection), request_id, self._books)
 
     def _select(self, edition: _Edition, task: str, request: TaskInput, caller: str) -> Selection:
         selection = select(
@@ -335,15 +286,3 @@ def _switch_tracing_off() -> None:
     """Prompts never leave the host: LangSmith's tracing would send them, if the environment asked for it."""
     for name in ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING", "LANGCHAIN_TRACING_V2"):
         os.environ[name] = "false"
-
-
-def _ms_since(start: float) -> int:
-    return round((time.perf_counter() - start) * 1000)
-
-
-def _timing(ledger: Ledger, start: float) -> Timing:
-    return Timing(
-        queue_ms=round(ledger.queue_seconds * 1000),
-        model_ms=round(ledger.model_seconds * 1000),
-        total_ms=_ms_since(start),
-    )

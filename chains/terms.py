@@ -4,11 +4,11 @@ The terms travel in a context variable, so that chains needn't pass them on: tas
 calls inherit them.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
+
+from chains.context import Within
 
 __all__ = ["RANKS", "Priority", "Terms", "current_terms", "on_terms"]
 
@@ -58,14 +58,9 @@ _current: ContextVar[Terms | None] = ContextVar("copydesk_terms", default=None)
 _NONE = Terms()
 
 
-@contextmanager
-def on_terms(terms: Terms) -> Iterator[None]:
+def on_terms(terms: Terms) -> Within[Terms]:
     """Serve what is done inside on these terms."""
-    token = _current.set(terms)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+    return Within(_current, terms)
 
 
 def current_terms() -> Terms:

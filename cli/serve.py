@@ -49,6 +49,7 @@ def serve(
 
     Example: copydesk serve --port 9000 --workers 2
     """
+    gc.disable()  # until all is built, which stays: the collector would search it again and again
     given = {"host": host, "port": port, "workers": workers}
     settings = load_settings(config, {"server": {key: value for key, value in given.items() if value is not None}})
     _start_logging(settings)
@@ -63,48 +64,53 @@ def serve(
         checked = pool.submit(_check, settings)
         # Ctrl-C is the way to stop the service, not a failure.
         with suppress(KeyboardInterrupt), listener, with_started_backends(settings) as started:
-            folder = checked.result()
+            folder, app = checked.result()
             # A worker that begins later must not choose another folder because this one is gone for a moment.
             prompts = started.prompts.model_copy(update={"dir": folder})
-            _run(started.model_copy(update={"prompts": prompts}), listener)
+            is_good = started.backends == settings.backends  # nothing had to be started: it reaches them as it is
+            _run(started.model_copy(update={"prompts": prompts}), listener, app if is_good else None)
 
 
-def _check(settings: Settings) -> Path:
+def _check(settings: Settings) -> tuple[Path, "FastAPI"]:
     """Find out here, and not in every worker, whether the prompts, routes, files and the database are good; the
-    prompt folder."""
+    prompt folder and the application that was built to find out."""
     from app.composition import prompt_folder
     from app.keys import check_open
     from app.service import create_app
     from app.store.database import Database
     from app.store.upgrade import upgrade
 
-    create_app(settings)
+    app = create_app(settings)
     database = Database(settings.database)
     upgrade(database)
     check_open(settings, database)
     database.close()
-    return prompt_folder(settings.prompts)
+    return prompt_folder(settings.prompts), app
 
 
-def _run(settings: Settings, listener: socket.socket) -> None:
+def _run(settings: Settings, listener: socket.socket, app: "FastAPI | None") -> None:
     from app.telemetry.exposition import FOLDER_VARIABLE
 
     host, port = listener.getsockname()[:2]
     address = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     _log.info("serving on %s (try %s/docs; Ctrl-C stops)", address, address)
     if settings.server.workers == 1:
-        _serve(settings, listener)
+        _serve(settings, listener, app=app)
         return
     with tempfile.TemporaryDirectory(prefix="copydesk-metrics-") as folder:
         # Only for the workers, which read it when they begin: this process counts nothing.
         os.environ[FOLDER_VARIABLE] = folder
         work = partial(_serve, settings)
+        gc.enable()
         status = Workers(work, listener, settings.server.workers, settings.server.shutdown_grace_s).run()
     sys.exit(status)
 
 
-def _serve(settings: Settings, listener: socket.socket, line: Connection | None = None) -> None:
-    """Serve until told to stop: by a signal, or on the line to the parent of several workers."""
+def _serve(
+    settings: Settings, listener: socket.socket, line: Connection | None = None, app: "FastAPI | None" = None
+) -> None:
+    """Serve until told to stop: by a signal, or on the line to the parent of several workers. The application is built
+    where none is given."""
     import uvicorn
 
     from app.edge.protocol import EdgeProtocol
@@ -113,7 +119,7 @@ def _serve(settings: Settings, listener: socket.socket, line: Connection | None 
     # h11 and not httptools: the JDK's HttpClient asks for an upgrade to HTTP/2 with its first POST, and
     # httptools then drops the body.
     options = uvicorn.Config(
-        partial(_application, settings),
+        partial(_application, settings, app),
         factory=True,
         http=EdgeProtocol,
         ws="none",
@@ -147,29 +153,32 @@ def _obey(line: Connection, server: "EdgeServer") -> None:
             server.should_exit = True
 
 
-def _application(settings: Settings) -> "FastAPI":
-    """Build the application in the process that serves it.
+def _application(settings: Settings, app: "FastAPI | None") -> "FastAPI":
+    """The application in the process that serves it: the given one, or a new one."""
+    gc.disable()
+    app = app or _build(settings)
+    # What stays for good is no garbage: to search all of it stopped every request for 0.1 to 0.2 s, 13 times a minute.
+    # Nor is it searched once: of 0.8 MiB that would be found, 0.12 s of every start are no price.
+    gc.freeze()
+    gc.enable()
+    return app
 
-    Prompts that were good a moment ago are being edited: a worker that begins meanwhile waits for WAIT_S, while others
-    serve; then it ends, and the next one takes its place.
-    """
+
+def _build(settings: Settings) -> "FastAPI":
+    """Prompts that were good a moment ago are being edited: a worker that begins meanwhile waits for WAIT_S, while
+    others serve; then it ends, and the next one takes its place."""
     _start_logging(settings)
     from app.service import create_app
 
     ends = time.monotonic() + WAIT_S
     while True:
         try:
-            app = create_app(settings)
-            break
+            return create_app(settings)
         except (ConfigurationError, PromptSetError) as error:
             if time.monotonic() > ends:
                 _log.error("this worker cannot begin: %s", error)
                 sys.exit(1)
             time.sleep(0.2)
-    # What stays for good is no garbage: to search all of it stopped every request for 0.1 to 0.2 s, 13 times a minute.
-    gc.collect()
-    gc.freeze()
-    return app
 
 
 def _bind(server: ServerSettings) -> socket.socket:

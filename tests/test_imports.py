@@ -51,8 +51,9 @@ TOLD = """
 print(json.dumps(sorted(sys.modules)))
 """
 
+POSTGRESQL = "sqlalchemy.dialects.postgresql"
 PACKAGES = ("langchain_openai", "langchain_anthropic", "langchain_ollama", "langchain_community")
-SDKS = (*PACKAGES, "openai", "anthropic", "ollama", "httpx", "tiktoken", "torch", "dbos")
+SDKS = (*PACKAGES, "openai", "anthropic", "ollama", "httpx", "tiktoken", "torch", "dbos", "limits")
 PARSERS = ("pypdf", "lxml", "bs4", "numpy", "chains.parsing.html", "chains.parsing.pdf", "chains.parsing.server")
 # langsmith, which LangChain cannot do without, imports opentelemetry.sdk wherever it is installed.
 TRACES = ("opentelemetry.exporter", "opentelemetry.proto", "google.protobuf", "app.telemetry.otlp")
@@ -107,7 +108,7 @@ def test_a_service_imports_nothing_of_other_kinds(
         Path(backend["path"]).write_bytes(line_of(Header(kind="ollama", model="m", digest="sha256:" + "0" * 64)))
     modules = imported(tmp_path, backend, BUILD + TOLD)
     assert f"{own}.chat_model" in modules
-    assert of(modules, *foreign, *([] if own == REPLAY else [REPLAY]), *SDKS, *PARSERS, *TRACES) == []
+    assert of(modules, *foreign, *([] if own == REPLAY else [REPLAY]), *SDKS, *PARSERS, *TRACES, POSTGRESQL) == []
 
 
 def test_nor_does_it_while_it_serves_from_ollama(tmp_path: Path) -> None:
@@ -124,3 +125,18 @@ def test_nor_does_it_import_parsers_while_it_reads_documents(tmp_path: Path) -> 
     backend = {"kind": "scripted", "answers": [{"when": "Hello.", "answer": "Read."}]}
     modules = imported(tmp_path, backend, BUILD + SERVE + TOLD, body)
     assert of(modules, *PACKAGES, *PARSERS) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "own", "foreign"),
+    [
+        pytest.param("serve", "cli.serve", ("cli.prompts", "cli.run", "langchain_core", "fastapi"), id="serve"),
+        pytest.param("keys", "cli.keys", ("cli.serve", "fastapi"), id="keys"),
+    ],
+)
+def test_a_command_imports_no_other(first: str, own: str, foreign: tuple[str, ...]) -> None:
+    program = f"import json, sys\nfrom cli.main import commands\ncommands({first!r})\n{TOLD}"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    modules = set(json.loads(done.stdout))
+    assert own in modules
+    assert of(modules, *foreign, "cli.evaluate", "eval") == []

@@ -9,9 +9,9 @@ from starlette.responses import Response
 from app.batch.shapes import batch_request_model, batch_response_model
 from app.batch.work import Batch, CheckItem
 from app.caller import caller_of, check_request
+from app.one_body import OneBodyRoute
 from app.problems import REFUSALS, instance_of
 from app.sections import BatchSettings
-from app.strict_json import StrictJsonRoute
 from app.tasks import CLIENT_GONE, operation_id, unless_gone
 from chains.runner import Runner
 from chains.task import Task
@@ -21,7 +21,7 @@ __all__ = ["batch_router"]
 
 def batch_router(runner: Runner, settings: BatchSettings, check_item: CheckItem) -> APIRouter:
     """The batch operations of all tasks. `check_item` knows the limits of keys."""
-    router = APIRouter(prefix="/v1", tags=["batches"], route_class=StrictJsonRoute)
+    router = APIRouter(prefix="/v1", tags=["batches"], route_class=OneBodyRoute)
     for task in runner.tasks.values():
         router.add_api_route(
             f"/{task.name}/batch",

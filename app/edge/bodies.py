@@ -1,8 +1,10 @@
-"""The memory that the request bodies of one worker take."""
+"""The bodies of requests, and the memory that those of one worker take."""
+
+from starlette.types import Receive
 
 from app.problems import ProblemError
 
-__all__ = ["Bodies", "HeldBody"]
+__all__ = ["Bodies", "HeldBody", "whole_body"]
 
 FREE_BYTES = 64 << 10
 """Of each body this much isn't counted: `max_connections` bounds it, and small requests pass while large ones fill
@@ -50,3 +52,15 @@ class HeldBody:
     def let_go(self) -> None:
         self._bodies.free(self._counted)
         self._counted = 0
+
+
+async def whole_body(receive: Receive) -> bytes | None:
+    """The raw body; None where the caller hangs up before its end."""
+    pieces = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        pieces.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(pieces)

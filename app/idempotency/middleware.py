@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.edge.bodies import whole_body
 from app.idempotency.header import read_key
 from app.idempotency.recorder import Recorder
 from app.idempotency.reply import Reply
@@ -43,7 +44,7 @@ class Idempotency:
         if key is None:
             await self._app(scope, receive, send)
             return
-        body = await _whole(receive)
+        body = await whole_body(receive)
         if body is None:
             scope["state"]["left"] = "caller_gone"
             return
@@ -117,18 +118,6 @@ class _Lease:
         except sa.exc.SQLAlchemyError as error:
             _log.error("id=%s: its key could not be %s: %s", self._request_id, what, type(error).__name__)
             return None
-
-
-async def _whole(receive: Receive) -> bytes | None:
-    """The raw body; None where the caller hangs up before its end."""
-    pieces = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        pieces.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(pieces)
 
 
 def _again(body: bytes, receive: Receive) -> Receive:

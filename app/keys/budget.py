@@ -3,8 +3,10 @@
 Months are those of the calendar in UTC.
 """
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 from app.caller import CallerLimits
@@ -35,24 +37,31 @@ class RefreshedSpending(Spending, Protocol):
         """Read again what all processes have spent. Raises sqlalchemy.exc.DBAPIError."""
 
 
-def first_day(now: datetime | None = None) -> str:
+def first_day() -> str:
     """The day on which the current month began: 2026-11-01."""
-    return (now or datetime.now(UTC)).strftime("%Y-%m-01")
+    return _first_day(int(time.time() // 86_400))
+
+
+@lru_cache(maxsize=2)
+def _first_day(days: int) -> str:
+    """By the days since the epoch."""
+    return time.strftime("%Y-%m-01", time.gmtime(days * 86_400))
 
 
 def budget_problem(limits: CallerLimits, spent: Spent, now: datetime | None = None) -> ProblemError | None:
     """Why a key may spend no more this month; None where it may."""
-    until = _next_month(now or datetime.now(UTC))
     if limits.monthly_tokens is not None and spent.tokens >= limits.monthly_tokens:
         used = f"{spent.tokens} of the {limits.monthly_tokens} tokens"
     elif limits.monthly_usd is not None and spent.usd >= limits.monthly_usd:
         used = f"{spent.usd:.2f} of the {limits.monthly_usd:.2f} US dollars"
     else:
         return None
+    now = now or datetime.now(UTC)
+    until = _next_month(now)
     return ProblemError(
         "budget_exhausted",
         f"Your key has used {used} that it has for this month. There is more from {until:%Y-%m-%d} (UTC) on.",
-        retry_after_s=(until - (now or datetime.now(UTC))).total_seconds(),
+        retry_after_s=(until - now).total_seconds(),
     )
 
 

@@ -9,14 +9,15 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-from limits.aio.storage import MemoryStorage
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.keys.redis_client import redis_client
 from app.keys.slots import LEASE_S, LeasedSlots, OwnSlots
-from app.keys.windows import MinuteWindows, Standing
+from app.keys.windows import OwnWindows, Standing
 from app.sections import LimitSettings
+
+if TYPE_CHECKING:
+    from app.keys.shared_windows import SharedWindows
 
 __all__ = ["Counters"]
 
@@ -29,7 +30,7 @@ _SPARED_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class _Shared:
-    windows: MinuteWindows
+    windows: "SharedWindows"
     slots: LeasedSlots
     close: Callable[[], Awaitable[None]]
     errors: tuple[type[Exception], ...]
@@ -40,7 +41,7 @@ class Counters:
     settings name a Redis that can't be used; it need not run."""
 
     def __init__(self, settings: LimitSettings, workers: int, when_alone: Callable[[], None] = lambda: None) -> None:
-        self._windows = MinuteWindows(MemoryStorage(), workers)
+        self._windows = OwnWindows(workers)
         self._slots = OwnSlots(workers)
         self._shared = None if settings.redis_url is None else _shared(settings)
         self._when_alone = when_alone
@@ -49,17 +50,23 @@ class Counters:
 
     async def count_request(self, key_id: str, per_minute: int) -> bool:
         """Count a request, unless it is one too many: then False."""
-        return await self._counted(lambda windows: windows.count_request(key_id, per_minute))
+        counted = await self._by_all(lambda windows: windows.count_request(key_id, per_minute))
+        return self._windows.count_request(key_id, per_minute) if counted is None else counted
 
     async def requests(self, key_id: str, per_minute: int) -> Standing:
-        return await self._counted(lambda windows: windows.requests(key_id, per_minute))
+        found = await self._by_all(lambda windows: windows.requests(key_id, per_minute))
+        return found or self._windows.requests(key_id, per_minute)
 
     async def tokens(self, key_id: str, per_minute: int) -> Standing:
-        return await self._counted(lambda windows: windows.tokens(key_id, per_minute))
+        found = await self._by_all(lambda windows: windows.tokens(key_id, per_minute))
+        return found or self._windows.tokens(key_id, per_minute)
 
     def spend(self, key_id: str, per_minute: int, tokens: int) -> None:
-        """Count tokens that were spent; it is done when the event loop comes to it."""
-        self._soon(self._counted(lambda windows: windows.spend(key_id, per_minute, tokens)))
+        """Count tokens that were spent; in Redis it is done when the event loop comes to it."""
+        if self._shared is None:
+            self._windows.spend(key_id, per_minute, tokens)
+        else:
+            self._soon(self._spend(key_id, per_minute, tokens))
 
     async def take_slot(self, key_id: str, concurrency: int) -> Callable[[], None] | None:
         """Take one of the key's slots: what gives it back, to be called once; None where all are taken."""
@@ -90,17 +97,22 @@ class Counters:
         if self._shared is not None:
             await self._shared.close()
 
-    async def _counted(self, count: Callable[[MinuteWindows], Awaitable[T]]) -> T:
+    async def _by_all(self, count: Callable[["SharedWindows"], Awaitable[T]]) -> T | None:
+        """What is counted in Redis; None where each worker counts for itself."""
         shared = self._usable()
-        if shared is not None:
-            try:
-                counted = await count(shared.windows)
-            except shared.errors as error:
-                self._lost(error)
-            else:
-                self._found()
-                return counted
-        return await count(self._windows)
+        if shared is None:
+            return None
+        try:
+            counted = await count(shared.windows)
+        except shared.errors as error:
+            self._lost(error)
+            return None
+        self._found()
+        return counted
+
+    async def _spend(self, key_id: str, per_minute: int, tokens: int) -> None:
+        if await self._by_all(lambda windows: windows.spend(key_id, per_minute, tokens)) is None:
+            self._windows.spend(key_id, per_minute, tokens)
 
     def _usable(self) -> _Shared | None:
         """Redis, unless it is spared. After an outage one request alone tries it."""
@@ -135,10 +147,11 @@ class Counters:
 
 
 def _shared(settings: LimitSettings) -> _Shared:
-    from limits.aio.storage import RedisStorage
-
     client = redis_client(settings)
+    from limits.aio.storage import RedisStorage
     from redis.exceptions import RedisError
+
+    from app.keys.shared_windows import SharedWindows
 
     storage = RedisStorage(
         f"async+{settings.redis_url}",
@@ -146,4 +159,4 @@ def _shared(settings: LimitSettings) -> _Shared:
         key_prefix="copydesk",
         connection_pool=client.connection_pool,  # type: ignore[arg-type]
     )
-    return _Shared(MinuteWindows(storage), LeasedSlots(client), client.aclose, (RedisError, OSError))
+    return _Shared(SharedWindows(storage), LeasedSlots(client), client.aclose, (RedisError, OSError))

@@ -1,4 +1,4 @@
-"""Requests and tokens per minute, counted by the `limits` library: in this process, or in Redis for all.
+"""Requests and tokens per minute, as this process counts them for itself.
 
 Requests are counted in a window that slides: at no time were there more in the last 60 s, as far as two counters can
 tell (the one of the minute before counts by the part of it that is still within 60 s). Tokens are known only when they
@@ -6,14 +6,12 @@ are spent, so that a window can be overdrawn: it begins with the first tokens an
 used up nothing more is let in until then.
 """
 
+import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from limits import RateLimitItemPerMinute
-from limits.aio.storage import Storage
-from limits.aio.strategies import FixedWindowRateLimiter, SlidingWindowCounterRateLimiter
-
-__all__ = ["MinuteWindows", "Standing"]
+__all__ = ["WINDOW_S", "OwnWindows", "Standing"]
 
 WINDOW_S = 60
 
@@ -28,36 +26,64 @@ class Standing:
     reset_s: float
 
 
-class MinuteWindows:
-    """The windows of all keys. Where `sharers` processes count for themselves, each gives a key its part of a limit,
-    and at least one. Raises what the storage raises."""
+class OwnWindows:
+    """The windows of all keys: of one of `sharers` processes, each of which gives a key its part of a limit, and at
+    least one. They count as the `limits` library does, whose storage in memory goes through all keys at each request.
+    `clock` tells seconds since the epoch."""
 
-    def __init__(self, storage: Storage, sharers: int = 1) -> None:
-        self._requests = SlidingWindowCounterRateLimiter(storage)
-        self._tokens = FixedWindowRateLimiter(storage)
+    def __init__(self, sharers: int = 1, clock: Callable[[], float] = time.time) -> None:
         self._sharers = sharers
+        self._clock = clock
+        # By key and limit: the minute, what it has counted, and what the one before had.
+        self._requests: dict[tuple[str, int], tuple[int, int, int]] = {}
+        # By the same: when the window ends, and what was spent in it.
+        self._tokens: dict[tuple[str, int], tuple[float, int]] = {}
 
-    async def count_request(self, key_id: str, per_minute: int) -> bool:
+    def count_request(self, key_id: str, per_minute: int) -> bool:
         """Count a request, unless it is one too many: then False."""
-        return await self._requests.hit(self._item(per_minute), "requests", key_id)
+        limit, now = self._share(per_minute), self._clock()
+        minute, counted, before = self._counted((key_id, limit), now)
+        if math.floor(before * _part_left(now) + counted) >= limit:
+            return False
+        self._requests[key_id, limit] = minute, counted + 1, before
+        return True
 
-    async def requests(self, key_id: str, per_minute: int) -> Standing:
-        item = self._item(per_minute)
-        stats = await self._requests.get_window_stats(item, "requests", key_id)
-        return _standing("requests", item.amount, stats.remaining, stats.reset_time)
+    def requests(self, key_id: str, per_minute: int) -> Standing:
+        limit, now = self._share(per_minute), self._clock()
+        _, counted, before = self._counted((key_id, limit), now)
+        left = _part_left(now) * WINDOW_S
+        resets = [0.0] if not (counted or before) else []
+        if before:  # one of them less counts after each of these
+            resets.append(left % (WINDOW_S / before))
+        if counted:
+            resets.append(left)
+        remaining = max(0, limit - math.floor(before * left / WINDOW_S + counted))
+        return Standing("requests", limit, remaining, min(resets))
 
-    async def spend(self, key_id: str, per_minute: int, tokens: int) -> None:
+    def spend(self, key_id: str, per_minute: int, tokens: int) -> None:
         """Count tokens that were spent."""
-        await self._tokens.hit(self._item(per_minute), "tokens", key_id, cost=tokens)
+        place, now = (key_id, self._share(per_minute)), self._clock()
+        ends, spent = self._tokens.get(place, (now, 0))
+        self._tokens[place] = (now + WINDOW_S, tokens) if ends <= now else (ends, spent + tokens)
 
-    async def tokens(self, key_id: str, per_minute: int) -> Standing:
-        item = self._item(per_minute)
-        stats = await self._tokens.get_window_stats(item, "tokens", key_id)
-        return _standing("tokens", item.amount, stats.remaining, stats.reset_time)
+    def tokens(self, key_id: str, per_minute: int) -> Standing:
+        limit, now = self._share(per_minute), self._clock()
+        ends, spent = self._tokens.get((key_id, limit), (now, 0))
+        if ends <= now:
+            return Standing("tokens", limit, limit, 0.0)
+        return Standing("tokens", limit, max(0, limit - spent), min(ends - now, WINDOW_S))
 
-    def _item(self, per_minute: int) -> RateLimitItemPerMinute:
-        return RateLimitItemPerMinute(max(1, per_minute // self._sharers), namespace="copydesk")
+    def _share(self, per_minute: int) -> int:
+        return max(1, per_minute // self._sharers)
+
+    def _counted(self, place: tuple[str, int], now: float) -> tuple[int, int, int]:
+        minute = int(now // WINDOW_S)
+        known = self._requests.get(place, (minute, 0, 0))
+        if known[0] == minute:
+            return known
+        return minute, 0, known[1] if known[0] == minute - 1 else 0
 
 
-def _standing(unit: str, limit: int, remaining: int, reset_at: float) -> Standing:
-    return Standing(unit, limit, max(remaining, 0), min(max(reset_at - time.time(), 0.0), WINDOW_S))
+def _part_left(now: float) -> float:
+    """How much of the current minute is left, 0 to 1: so much of the one before is still within 60 s."""
+    return 1 - now / WINDOW_S % 1

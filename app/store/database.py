@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.sections import DatabaseSettings
 from app.store.address import database_url
@@ -41,8 +40,13 @@ def now_ms() -> int:
 def insert_into(connection: sa.Connection, table: sa.Table) -> Any:
     """An insert that knows `on_conflict_do_nothing` and `on_conflict_do_update`, in the connection's dialect. Ask with
     `returning` whether a row came of it: psycopg's `rowcount` is -1 after an insert, whatever it did."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return dialect.insert(table)
+    if connection.dialect.name == "sqlite":
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table)
 
 
 class Database:

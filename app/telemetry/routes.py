@@ -20,5 +20,7 @@ def _matches(routes: Iterable[Any], scope: Scope) -> Iterable[tuple[Match, BaseR
         included = getattr(route, "original_router", None)  # FastAPI keeps the routers that were included
         if included is not None:
             yield from _matches(included.routes, scope)
-        elif (match := route.matches(scope)[0]) is not Match.NONE:
-            yield match, route
+            continue
+        match, found = route.matches(scope)
+        if match is not Match.NONE:
+            yield match, found.get("route", route)  # one of many, where the route stands for them

@@ -1,8 +1,8 @@
 """Sums in memory: of what isn't written yet, and of what keys have spent in the month."""
 
-import time
 from collections.abc import Mapping, Sequence
 
+from app.keys.budget import first_day
 from app.usage.table import AMOUNTS, Place
 from chains.account import Account
 
@@ -105,4 +105,4 @@ class MonthlyTotals:
         return max(spent[0] - mark[0], 0), max(spent[1] - mark[1], 0)
 
     def _is_current(self) -> bool:
-        return self.month == time.strftime("%Y-%m", time.gmtime())
+        return self.month == first_day()[:7]

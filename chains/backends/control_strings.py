@@ -221,12 +221,14 @@ def _pattern(form: str) -> str:
 
 def _tree(strings: Sequence[str]) -> str:
     """A pattern of all the strings, sorted by their beginnings: hundreds in a row would be tried one by one."""
-    branches = []
+    branches: list[str] = []
     for first, same in groupby((string for string in strings if string), key=itemgetter(0)):
         rests = [string[1:] for string in same]
         joiners = f"{JOINER}*+" if first in _OPENERS and any(rests) else ""
         branches.append(regex.escape(first) + joiners + _tree(rests))
     is_end = "" in strings
+    if len(branches) == 1 and not is_end:  # a group of one costs as much to compile as any
+        return branches[0]
     return f"(?:{'|'.join(branches)}){'?' if is_end else ''}" if branches else ""
 
 

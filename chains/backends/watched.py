@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Any
 
 from langchain_core.messages import AIMessageChunk
 
 from chains.backends.configuration import Timeouts
+from chains.backends.time_limit import TimeLimit
 from chains.errors import BackendError, BackendProtocolError, BackendTimeout, CopydeskError
 
 __all__ = ["MOST_TOKENS", "Bounds", "token_count", "watched"]
@@ -63,17 +63,14 @@ async def watched(
     which is in `original`.
     """
     now = asyncio.get_running_loop().time
-    start = now()
-    total = start + timeouts.total_s
-    ends, said = start + timeouts.first_token_s, False
-    async with aclosing(chunks):
+    total = now() + timeouts.total_s
+    ends, said, limit = now() + timeouts.first_token_s, False, TimeLimit()
+    try:
         while True:
-            # The limit is set for each chunk anew: one that spanned the `yield` would cancel whoever consumes.
-            limit = asyncio.timeout_at(min(ends, total))
             chunk: AIMessageChunk | None = None
             try:
-                async with limit:
-                    chunk = await anext(chunks, None)
+                # Each wait has its limit: one that spanned the `yield` would cancel whoever consumes.
+                chunk = await limit.wait(anext(chunks, None), min(ends, total))
                 if chunk is not None and (says := _says_something(chunk)):
                     bounds.take(chunk, backend)
             except CopydeskError:
@@ -81,7 +78,7 @@ async def watched(
                     yield AIMessageChunk(content="", response_metadata={"reported": chunk.usage_metadata})
                 raise
             except Exception as error:
-                late = _late(now() >= total, said, timeouts) if limit.expired() else None
+                late = _late(now() >= total, said, timeouts) if limit.expired else None
                 raise _translated(error, late, backend) from error
             if chunk is None:
                 return
@@ -92,6 +89,9 @@ async def watched(
             elif now() >= min(ends, total):
                 # A server that is never waited for is never cut off by the limit itself.
                 raise BackendTimeout(_late(now() >= total, said, timeouts), backend=backend)
+    finally:
+        limit.close()
+        await chunks.aclose()
 
 
 def _says_something(chunk: AIMessageChunk) -> bool:

@@ -41,6 +41,15 @@ class Budget:
         if self.characters < 0:
             raise LimitExceeded(f"more than {_MOST_CHARACTERS} characters were produced")
 
+    def spend_as(self, other: "Budget") -> bool:
+        """Spend what another render has spent; False, and nothing is spent, where that is more than there is."""
+        iterations = self.iterations + other.iterations - _MOST_ITERATIONS
+        characters = self.characters + other.characters - _MOST_CHARACTERS
+        if iterations < 0 or characters < 0:
+            return False
+        self.iterations, self.characters = iterations, characters
+        return True
+
     def read(self, value: Any) -> None:
         """Account for a search or a copy that goes through a value: reading a text is cheap, but not free."""
         if isinstance(value, str):

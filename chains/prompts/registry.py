@@ -72,10 +72,10 @@ class PromptSet:
     def get(self, name: str, version: str | None = None) -> PromptVersion:
         """One version; the highest released one where none is named: no `-rc.1`. Raises UnknownPrompt."""
         found = self.versions(name)
-        known = ", ".join(prompt.version for prompt in found)
         for prompt in reversed(found):
             if prompt.version == version or (version is None and not Version.parse(prompt.version).prerelease):
                 return prompt
+        known = ", ".join(prompt.version for prompt in found)
         if version is None:
             raise UnknownPrompt(f"The prompt {name!r} has no released version. Its versions are: {known}.")
         raise UnknownPrompt(f"The prompt {name!r} has no version {version!r}. Its versions are: {known}.")

@@ -91,6 +91,7 @@ class PromptVersion(Runnable[dict[str, Any], ChatPromptValue]):
         self._path: Path = ingredients.source.path
         self._sections = tuple(sections)
         self._examples: tuple[tuple[type[BaseMessage], str], ...] = ()
+        self._fixed: dict[int, tuple[str, Budget]] = {}
 
     def invoke(self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any) -> ChatPromptValue:
         """Render the messages, which are new ones each time. Raises PromptRenderError."""
@@ -105,7 +106,7 @@ class PromptVersion(Runnable[dict[str, Any], ChatPromptValue]):
         for section in self._sections:
             if section.role == "user" and self._examples:
                 messages.extend(kind(content=text) for kind, text in self._examples)
-            messages.append(_MESSAGES[section.role](content=self._rendered(section, values, budget)))
+            messages.append(_MESSAGES[section.role](content=self._text(section, values, budget)))
         return ChatPromptValue(messages=messages)
 
     async def ainvoke(
@@ -143,6 +144,16 @@ class PromptVersion(Runnable[dict[str, Any], ChatPromptValue]):
             answer = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
             messages += [(HumanMessage, self._rendered(section, values, budget)), (AIMessage, answer)]
         self._examples = tuple(messages)
+
+    def _text(self, section: CompiledSection, values: dict[str, Any], budget: Budget) -> str:
+        """The section's text. One that reads no input has the same each time, and is rendered once."""
+        if section.reads:
+            return self._rendered(section, values, budget)
+        if section.line not in self._fixed:
+            own = Budget()
+            self._fixed[section.line] = self._rendered(section, {BUDGET: own}, own), own
+        text, own = self._fixed[section.line]
+        return text if budget.spend_as(own) else self._rendered(section, values, budget)
 
     def _rendered(self, section: CompiledSection, values: dict[str, Any], budget: Budget) -> str:
         template = section.template

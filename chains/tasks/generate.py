@@ -5,11 +5,12 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any, Self
 
-from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.runnables import Runnable
 from pydantic import Field, JsonValue, StrictInt, model_validator
 from pydantic_core import PydanticCustomError
 
 from chains.answers import Answer, Ask, ask_for_object, ask_for_text, live, stream_text
+from chains.direct import Lambda
 from chains.errors import FieldError, InvalidInput
 from chains.schema_gate import gate, outline
 from chains.task import STRING, Parts, Task, TaskInput, TaskOutput, Text
@@ -75,7 +76,7 @@ def compose(parts: Parts) -> Runnable[GenerateRequest, GenerateOutput]:
         text, shortened = fit_words(answer.text, request.max_words, complete=answer.finished)
         return GenerateOutput(text=text, shortened=shortened)
 
-    return RunnableLambda(generate)
+    return Lambda(generate)
 
 
 def stream(parts: Parts) -> Callable[[GenerateRequest], AsyncGenerator[str | GenerateOutput, None]]:

@@ -136,6 +136,7 @@ APPLICATION_CASES = {
     "a path with a new line": Case(head(b"GET /a%0d%0ab HTTP/1.1"), 404, "not_found"),
     "a long path that is none": Case(head(b"GET /" + b"a" * 20_000 + b" HTTP/1.1"), 404, "not_found"),
     "GET of a task": Case(head(b"GET /v1/summarize HTTP/1.1"), 405, "method_not_allowed", "Use POST"),
+    "POST to the list of tasks": Case(post(b"/v1/tasks", b"{}"), 405, "method_not_allowed", "Use GET"),
     "TRACE": Case(head(b"TRACE /healthz HTTP/1.1"), 405, "method_not_allowed"),
     "OPTIONS": Case(head(b"OPTIONS /v1/summarize HTTP/1.1"), 405, "method_not_allowed"),
     "a method nobody knows": Case(head(b"BREW /v1/summarize HTTP/1.1"), 405, "method_not_allowed"),

@@ -268,6 +268,34 @@ def test_a_failed_render_names_file_and_line_but_no_value(load: Load, body: str,
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("items", "fails"), [pytest.param(3_000, False, id="within"), pytest.param(5_000, True, id="beyond")]
+)
+def test_a_section_that_reads_nothing_counts_in_each_render(load: Load, items: int, fails: bool) -> None:
+    loop = "{% for a in range(1000) %}{% endfor %}"
+    body = f"system:\nA{loop * 6}\nuser:\n{{% for a in text %}}{{% endfor %}}B\n"
+    prompt = load(body).get("demo")
+    for _ in range(3):
+        if fails:
+            with pytest.raises(PromptRenderError, match=r"1\.0\.0\.j2:11: .*more than 10000 steps in all"):
+                prompt.invoke({"text": [0] * items})
+        else:
+            assert contents(prompt, text=[0] * items) == [("system", "A"), ("human", "B")]
+
+
+@pytest.mark.parametrize(
+    ("items", "line"), [pytest.param(3_000, 12, id="in that section"), pytest.param(11_000, 9, id="in the one before")]
+)
+def test_where_a_section_that_reads_nothing_is_too_much(load: Load, items: int, line: int) -> None:
+    loop = "{% for a in range(1000) %}{% endfor %}"
+    prompt = load(f"system:\n{{% for a in text %}}{{% endfor %}}B\nuser:\nA\n{loop * 8}\n").get("demo")
+    assert len(contents(prompt, text=[])) == 2
+    for _ in range(2):
+        with pytest.raises(PromptRenderError, match="more than 10000 steps") as caught:
+            prompt.invoke({"text": [0] * items})
+        assert caught.value.line == line
+
+
 def test_a_value_nested_without_end_is_a_render_error(load: Load) -> None:
     value: list[Any] = []
     for _ in range(10_000):

@@ -15,7 +15,7 @@ from chains.backends.openai.questions import Questions
 from chains.backends.openai.refusals import event_error, finish_error, response_error
 from chains.backends.openai.server_facts import Software
 from chains.backends.openai.stream import closes_after_a_stream, deltas
-from chains.backends.openai.wire import Delta, chat_messages, request_options
+from chains.backends.openai.wire import Delta, Ending, chat_messages, request_options
 from chains.backends.streamed import CallOptions, StreamedChatModel
 from chains.backends.transport import Transport, error_body
 from chains.errors import (
@@ -106,7 +106,8 @@ class OpenAIChatModel(StreamedChatModel):
         return await self._questions.count(chat_messages(messages), await self._questions.facts())
 
     async def check_context(self, messages: list[BaseMessage], max_tokens: int | None) -> None:
-        await self._check(chat_messages(messages), max_tokens or self.default_max_tokens)
+        sent = chat_messages(messages)
+        await self._check(sent, _size(sent), max_tokens or self.default_max_tokens)
 
     async def aclose(self) -> None:
         """Close the connections. The model may be used again afterwards."""
@@ -114,48 +115,44 @@ class OpenAIChatModel(StreamedChatModel):
 
     async def _chunks(self, messages: list[BaseMessage], options: CallOptions) -> AsyncGenerator[AIMessageChunk, None]:
         sent = chat_messages(messages)
+        prompt = _size(sent)
         reserved = options.max_tokens or self.default_max_tokens
-        await self._check(sent, reserved)
+        await self._check(sent, prompt, reserved)
         body = {**self._body(options, reserved), "messages": sent}
+        restorer, ending = Restorer(), Ending()
         try:
             async with self._transport.post(f"{self._api}/chat/completions", body) as response:
                 await self._must_stream(response, reserved)
                 self._questions.is_llama |= closes_after_a_stream(response)
-                answer = self._answer(response, PromptSize.of([message["content"] for message in sent]), reserved)
-                async with aclosing(answer) as chunks:
-                    async for chunk in chunks:
-                        yield chunk
+                async with aclosing(self._said(response, reserved)) as all_said:
+                    async for said in all_said:
+                        ending.hear(said)
+                        if (chunk := _chunk(said, ending, restorer)) is not None:
+                            yield chunk
+                if ending.finish is not None:
+                    yield self._last(ending, restorer, prompt)
         except (BackendUnavailable, ContextExceeded):
             # The server may have come back with another context.
             self._questions.forget()
             raise
 
-    async def _answer(
-        self, response: aiohttp.ClientResponse, prompt: PromptSize, reserved: int
-    ) -> AsyncGenerator[AIMessageChunk, None]:
-        restorer, last = Restorer(), Delta()
-
+    def _said(self, response: aiohttp.ClientResponse, reserved: int) -> AsyncGenerator[Delta, None]:
         def broken(data: bytes) -> CopydeskError:
             return event_error(self.backend, data, reserved=reserved, api_key_env=self.api_key_env)
 
-        stream = deltas(response, backend=self.backend, idle_s=self.timeouts.idle_s, broken=broken)
-        async with aclosing(stream) as all_said:
-            async for said in all_said:
-                last = last.followed_by(said)
-                metadata: dict[str, Any] = {"logprobs": said.logprobs} if said.logprobs else {}
-                if said.usage is not None and (said.text or last.finish is not None):
-                    metadata["reported"] = said.usage  # holds also where the answer is refused, or left, after it
-                yield AIMessageChunk(content=restorer.feed(said.text), response_metadata=metadata)
-        if last.finish is None:
-            return
-        if last.finish not in _FINISHED:
-            raise finish_error(self.backend, last.finish)
-        if last.usage is not None:
-            self._must_be_whole(prompt, last.usage["input_tokens"])
-        yield AIMessageChunk(
+        return deltas(response, backend=self.backend, idle_s=self.timeouts.idle_s, broken=broken)
+
+    def _last(self, ending: Ending, restorer: Restorer, prompt: PromptSize) -> AIMessageChunk:
+        """Raises BackendRejected or BackendProtocolError for an answer that isn't whole."""
+        assert ending.finish is not None
+        if ending.finish not in _FINISHED:
+            raise finish_error(self.backend, ending.finish)
+        if ending.usage is not None:
+            self._must_be_whole(prompt, ending.usage["input_tokens"])
+        return AIMessageChunk(
             content=restorer.finish(),
-            usage_metadata=last.usage,
-            response_metadata={"model_name": last.model or self.model_name, "finish_reason": last.finish},
+            usage_metadata=ending.usage,
+            response_metadata={"model_name": ending.model or self.model_name, "finish_reason": ending.finish},
         )
 
     def _body(self, options: CallOptions, reserved: int) -> dict[str, Any]:
@@ -191,10 +188,9 @@ class OpenAIChatModel(StreamedChatModel):
             api_key_env=self.api_key_env,
         )
 
-    async def _check(self, messages: list[dict[str, str]], reserved: int) -> None:
+    async def _check(self, messages: list[dict[str, str]], prompt: PromptSize, reserved: int) -> None:
         """Raises ContextExceeded for what certainly doesn't fit. The server is asked only where it may not."""
         limit = self.context_size or (await self._questions.facts_if_told()).context_tokens
-        prompt = PromptSize.of([message["content"] for message in messages])
         if limit is None or self._estimate.upper(prompt) + reserved <= limit:
             return
         counted = await self._questions.count(messages, await self._questions.facts_if_told())
@@ -211,3 +207,16 @@ class OpenAIChatModel(StreamedChatModel):
                 backend=self.backend,
             )
         self._estimate.learn(prompt, read)
+
+
+def _size(sent: list[dict[str, str]]) -> PromptSize:
+    return PromptSize.of([message["content"] for message in sent])
+
+
+def _chunk(said: Delta, ending: Ending, restorer: Restorer) -> AIMessageChunk | None:
+    """What a delta brings of the answer; None where that is nothing."""
+    text = restorer.feed(said.text)
+    metadata: dict[str, Any] = {"logprobs": said.logprobs} if said.logprobs else {}
+    if said.usage is not None and (said.text or ending.finish is not None):
+        metadata["reported"] = said.usage  # holds also where the answer is refused, or left, after it
+    return AIMessageChunk(content=text, response_metadata=metadata) if text or metadata else None

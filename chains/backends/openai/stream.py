@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
+from typing import Self
 
 import aiohttp
 
@@ -26,27 +27,18 @@ async def deltas(
     all the same. What hasn't come a short while after the reason is no longer waited for.
     """
     ended, has_usage = False, False
-    until: float | None = None
-    now = asyncio.get_running_loop().time
-    async with aclosing(server_sent_events(response.content.iter_any())) as events:
-        while True:
-            if ended and until is None:
-                until = now() + min(_PATIENCE_S, idle_s / 2)
-            if until is not None and has_usage:
-                until = min(until, now() + _MOMENT_S)
-            try:
-                async with asyncio.timeout_at(until) as limit:
-                    found = await anext(events, None)
-            except TimeoutError:
-                if limit.expired():
-                    return
-                raise
-            if found is None or found[1] == b"[DONE]":
+    received = _Received(response.content)
+    async with aclosing(server_sent_events(received)) as events:
+        async for kind, data in events:
+            if data == b"[DONE]":
                 break
-            said = _said(*found, backend, broken)
+            said = _said(kind, data, backend, broken)
             ended, has_usage = ended or said.finish is not None, has_usage or said.usage is not None
             yield said
-    await _finish(response, min(_MOMENT_S, idle_s / 2))
+            if ended:
+                received.within(_MOMENT_S if has_usage else min(_PATIENCE_S, idle_s / 2))
+    if not received.is_late:
+        await _finish(response, min(_MOMENT_S, idle_s / 2))
 
 
 def closes_after_a_stream(response: aiohttp.ClientResponse) -> bool:
@@ -65,10 +57,45 @@ def _said(kind: str, data: bytes, backend: str, broken: Callable[[bytes], Copyde
     return said
 
 
+class _Received:
+    """What comes of an answer, `within` a limit where one was set, the earliest that was."""
+
+    def __init__(self, content: aiohttp.StreamReader) -> None:
+        self.is_late = False
+        self._content = content
+        self._until: float | None = None
+
+    def within(self, seconds: float) -> None:
+        until = asyncio.get_running_loop().time() + seconds
+        self._until = until if self._until is None else min(self._until, until)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._until is None or self._content.is_eof():
+            return await self._any()
+        try:
+            async with asyncio.timeout_at(self._until) as limit:
+                return await self._any()
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            self.is_late = True
+            raise StopAsyncIteration from None
+
+    async def _any(self) -> bytes:
+        if received := await self._content.readany():
+            return received
+        raise StopAsyncIteration
+
+
 async def _finish(response: aiohttp.ClientResponse, moment_s: float) -> None:
     """Read to the end of the response: only then its connection can be used again."""
     if closes_after_a_stream(response):
         response.close()
+        return
+    if response.content.at_eof():
         return
     # The answer is complete: whatever goes wrong now costs no more than the connection.
     with suppress(aiohttp.ClientError, OSError):

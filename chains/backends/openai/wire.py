@@ -10,10 +10,10 @@ from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, Us
 from chains.backends.control_strings import neutralise
 from chains.backends.streamed import CallOptions, role_of
 
-__all__ = ["Delta", "chat_messages", "delta", "is_error", "request_options"]
+__all__ = ["Delta", "Ending", "chat_messages", "delta", "is_error", "request_options"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Delta:
     """One chunk of an answer. `text` is as the server sent it, with neutralised control strings; `finish` is the
     server's word for the end of the answer."""
@@ -25,11 +25,19 @@ class Delta:
     usage: UsageMetadata | None = None
     logprobs: list[dict[str, Any]] = field(default_factory=list)
 
-    def followed_by(self, later: "Delta") -> "Delta":
-        """What is known of the end of the answer after one more chunk."""
-        return Delta(
-            finish=later.finish or self.finish, model=later.model or self.model, usage=later.usage or self.usage
-        )
+
+@dataclass(slots=True)
+class Ending:
+    """What all the chunks heard so far say of the end of the answer."""
+
+    finish: str | None = None
+    model: str | None = None
+    usage: UsageMetadata | None = None
+
+    def hear(self, said: Delta) -> None:
+        self.finish = said.finish or self.finish
+        self.model = said.model or self.model
+        self.usage = said.usage or self.usage
 
 
 def chat_messages(messages: Sequence[BaseMessage]) -> list[dict[str, str]]:

@@ -1,7 +1,8 @@
 """The chain: the best way of judging that the backend is capable of, and what of its judgement is the answer."""
 
-from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.runnables import Runnable
 
+from chains.direct import Lambda
 from chains.task import Parts
 from chains.tasks.classify.answers import ByAnswers
 from chains.tasks.classify.contract import ClassifyOutput, ClassifyRequest
@@ -21,4 +22,4 @@ def compose(parts: Parts) -> Runnable[ClassifyRequest, ClassifyOutput]:
     async def classify(request: ClassifyRequest) -> ClassifyOutput:
         return decided(request, await way.judge(request))
 
-    return RunnableLambda(classify)
+    return Lambda(classify)

@@ -1,7 +1,8 @@
 """The chain: entities of types, or records by a schema."""
 
-from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.runnables import Runnable
 
+from chains.direct import Lambda
 from chains.task import Parts
 from chains.tasks.extract.contract import ExtractOutput, ExtractRequest
 from chains.tasks.extract.entities import find_entities
@@ -15,4 +16,4 @@ def compose(parts: Parts) -> Runnable[ExtractRequest, ExtractOutput]:
         find = find_entities if request.types else find_records
         return await find(parts, request)
 
-    return RunnableLambda(extract)
+    return Lambda(extract)

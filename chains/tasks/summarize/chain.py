@@ -5,10 +5,11 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 import regex
-from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.runnables import Runnable
 
 from chains.answers import Answer, live
 from chains.chunking import Chunk
+from chains.direct import Lambda
 from chains.errors import FieldError, InvalidInput
 from chains.task import Parts
 from chains.tasks.summarize.contract import SummarizeOutput, SummarizeRequest
@@ -33,7 +34,7 @@ def compose(parts: Parts) -> Runnable[SummarizeRequest, SummarizeOutput]:
         summary, shortened = await keep(await reading.answer(), request)
         return await _checked(request, summary, reading.chunks, shortened=shortened)
 
-    return RunnableLambda(summarize)
+    return Lambda(summarize)
 
 
 def stream(parts: Parts) -> Callable[[SummarizeRequest], AsyncGenerator[str | SummarizeOutput, None]]:

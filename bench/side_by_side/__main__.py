@@ -1,0 +1,126 @@
+"""Measures Copydesk and its peers on this machine, and prints what came out as Markdown.
+
+Peers are installed into `.bench` in the checkout, once; a quick run installs nothing, and tells those that aren't there
+as missing. In the end the ratios are compared with the stored run, and what has become worse is told.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import yaml
+
+from bench.side_by_side.bench import Bench
+from bench.side_by_side.fleet import Fleet
+from bench.side_by_side.guard import worse
+from bench.side_by_side.installing import chosen, versions
+from bench.side_by_side.machine import machine, warning
+from bench.side_by_side.report import markdown, write_page
+from bench.side_by_side.results import Run, Section
+from bench.side_by_side.sections.every import KEYS, measured
+from bench.side_by_side.subjects.environments import ROOT
+from bench.side_by_side.subjects.every import every_subject
+from bench.side_by_side.subjects.subject import MissingSubject
+
+_HERE = Path(__file__).parent
+STORED, REASONS, PAGE = _HERE / "stored.json", _HERE / "missed_aims.yaml", ROOT / "docs" / "benchmarks.md"
+_ROUNDS, _SECONDS = {False: 5, True: 2}, {False: 2.0, True: 1.0}
+"""By whether the run is quick."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    given = _parser().parse_args(arguments)
+    if not Path("/proc/self/stat").is_file():
+        print("What processes take is read from /proc: this needs Linux.", file=sys.stderr)
+        return 2
+    stored = Run.read(given.stored) if given.stored.is_file() else None
+    with tempfile.TemporaryDirectory(prefix="copydesk-bench-") as folder:
+        run = _run(given, Path(folder))
+    reasons = _reasons()
+    print(markdown(run, reasons))
+    _keep(run, given.out)
+    lines = worse(run, stored) if stored is not None else []
+    for line in lines:
+        print(f"WORSE: {line}", file=sys.stderr)
+    if given.write_docs:
+        whole = run if stored is None or not given.only else stored.renewed(run)
+        whole.write(given.stored)
+        write_page(whole, reasons, PAGE)
+    return 1 if lines and given.strict else 0
+
+
+def _run(given: argparse.Namespace, folder: Path) -> Run:
+    began, found = time.monotonic(), machine()
+    bench = Bench(
+        quick=given.quick,
+        rounds=_ROUNDS[given.quick],
+        seconds=_SECONDS[given.quick],
+        subjects={each.name: each for each in every_subject() if not given.subject or each.name in given.subject},
+        folder=folder,
+    )
+    told = warning(found)
+    if told:
+        bench.tell(f"WARNING: {told}")
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    chosen(bench, install=not given.quick)
+    known = versions(bench)
+    sections = _sections(bench, given.only or KEYS)
+    return Run(
+        machine=found,
+        versions=known,
+        missing=bench.missing,
+        started=started,
+        seconds=round(time.monotonic() - began, 1),
+        quick=given.quick,
+        sections=sections,
+    )
+
+
+def _sections(bench: Bench, keys: Sequence[str]) -> list[Section]:
+    """Those that can be measured; the others are told to be missing."""
+    fleet, found = Fleet(bench), []
+    try:
+        for key in keys:
+            bench.tell(f"== {key}")
+            try:
+                found.append(measured(key, bench, fleet))
+            except MissingSubject as error:
+                bench.lacks(f"the section {key}", str(error))
+    finally:
+        fleet.stop()
+    return found
+
+
+def _reasons() -> dict[str, str]:
+    """Why aims are missed, by their text, as somebody found out."""
+    loaded = yaml.safe_load(REASONS.read_text(encoding="utf-8")) if REASONS.is_file() else None
+    return {str(name): str(reason).strip() for name, reason in (loaded or {}).items()}
+
+
+def _keep(run: Run, folder: Path) -> None:
+    """For whoever wants to compare runs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    run.write(folder / "run.json")
+    (folder / "run.md").write_text(markdown(run, _reasons()), encoding="utf-8")
+    print(f"Kept in {folder}: run.json, run.md", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    names = [subject.name for subject in every_subject()]
+    parser = argparse.ArgumentParser(prog="python -m bench.side_by_side", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds, and no peer is installed")
+    parser.add_argument("--only", action="append", choices=KEYS, metavar="SECTION", help=f"one of {', '.join(KEYS)}")
+    parser.add_argument("--subject", action="append", choices=names, metavar="NAME", help=f"one of {', '.join(names)}")
+    parser.add_argument("--out", type=Path, default=ROOT / ".bench" / "results", help="where the run is kept")
+    parser.add_argument("--stored", type=Path, default=STORED, metavar="FILE", help="the run to compare with")
+    parser.add_argument("--write-docs", action="store_true", help="store the run, and write docs/benchmarks.md from it")
+    parser.add_argument("--strict", action="store_true", help="end with 1 where a ratio has become worse")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

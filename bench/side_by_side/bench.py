@@ -1,0 +1,61 @@
+"""What every section is given: how long to measure, which subjects there are, and where to put files."""
+
+import random
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from bench.side_by_side.results import Section
+from bench.side_by_side.subjects.subject import Subject
+
+__all__ = ["Bench", "Measure"]
+
+Named = TypeVar("Named")
+
+
+@dataclass
+class Bench:
+    """`rounds` of `seconds` each, where a section has no reason for others; fewer and shorter ones in a `quick` run.
+
+    `folder` is removed after the run. `missing` tells of each subject that isn't in `subjects` why (`lacks`).
+    """
+
+    quick: bool
+    rounds: int
+    seconds: float
+    subjects: dict[str, Subject]
+    folder: Path
+    missing: dict[str, str] = field(default_factory=dict)
+
+    def taking_turns(self, named: Sequence[Named], rounds: int | None = None) -> Iterator[Named]:
+        """Each of them once a round, in an order that differs: what slows the machine for a while slows none alone."""
+        order = random.Random(8)
+        for _ in range(rounds or self.rounds):
+            yield from order.sample(named, len(named))
+
+    def new_folder(self, name: str) -> Path:
+        """An empty one of that subject."""
+        number = 1
+        while (folder := self.folder / f"{name}-{number}").exists():
+            number += 1
+        folder.mkdir(parents=True)
+        return folder
+
+    def lacks(self, name: str, reason: str) -> None:
+        """That subject isn't measured (any more)."""
+        self.missing[name] = reason
+        self.tell(f"MISSING {name}: {reason}")
+
+    def command(self, key: str) -> str:
+        """What repeats a section alone."""
+        return f'make bench ARGS="--only {key}{" --quick" if self.quick else ""}"'
+
+    def tell(self, line: str) -> None:
+        """How far it is, on standard error."""
+        print(line, file=sys.stderr, flush=True)
+
+
+Measure = Callable[[Bench], Section]
+"""A section: measured when called."""

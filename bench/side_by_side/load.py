@@ -1,0 +1,132 @@
+"""Load from a process of its own: wrk. Each request has a text of its own, unless told otherwise."""
+
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.side_by_side.processes import cpu_seconds, resident_mib
+from bench.side_by_side.subjects.subject import TEXT, MissingSubject, Request, Running
+
+__all__ = ["BODY_TEXT", "Load", "Rates", "load_program", "loaded", "parsed", "script"]
+
+BODY_TEXT = (
+    "The council decided on Tuesday to close the old bridge over the river from the second week of May. Traffic is "
+    "led over the northern ring for eleven weeks, and two bus lines end at the market. The work costs 4.2 million "
+    "euros, of which the state pays a third. Shops on the left bank fear for their summer trade, and ask for signs "
+    "at the exits. The mayor said that the bridge would otherwise have to be shut for good within three years. "
+    "Notice number "
+)
+"""Some 80 words, as a business text has; what makes each its own follows."""
+
+_REPORT = re.compile(r"^REPORT (\{.*\})$", re.MULTILINE)
+_SCRIPT = """\
+local head, tail = %(head)s, %(tail)s
+local run, number = %(run)d, 0
+local headers = { %(headers)s }
+function request()
+  number = number + %(step)d
+  return wrk.format("POST", "%(path)s", headers, head .. run .. "-" .. number .. "." .. tail)
+end
+function done(summary, latency, requests)
+  local errors = summary.errors
+  io.write(string.format(
+    'REPORT {"requests": %%d, "seconds": %%.6f, "bad_status": %%d, "broken": %%d, ',
+    summary.requests, summary.duration / 1e6, errors.status,
+    errors.connect + errors.read + errors.write + errors.timeout))
+  io.write(string.format(
+    '"p50_ms": %%.4f, "p95_ms": %%.4f, "p99_ms": %%.4f}\\n',
+    latency:percentile(50) / 1e3, latency:percentile(95) / 1e3, latency:percentile(99) / 1e3))
+end
+"""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What wrk reports."""
+
+    requests: int
+    seconds: float
+    bad_status: int
+    broken: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+
+    @property
+    def per_second(self) -> float:
+        return self.requests / self.seconds
+
+
+@dataclass(frozen=True)
+class Load:
+    """Rates, and what the subject took for them: CPU milliseconds a request, MiB after it; 0 where it isn't ours."""
+
+    rates: Rates
+    cpu_ms: float
+    resident_mib: float
+
+
+def loaded(subject: Running, connections: int, seconds: float, folder: Path, *, same_text: bool = False) -> Load:
+    """As many requests as so many connections can, for so long. Raises MissingSubject where any has no good answer."""
+    wrk = load_program()
+    lua = folder / "load.lua"
+    lua.write_text(script(subject.ask, _next(folder), same_text=same_text), encoding="utf-8")
+    address = f"http://{subject.host}:{subject.port}"
+    command = [wrk, "-t", "1", "-c", str(connections), "-d", f"{max(1, round(seconds))}s", "--timeout", "30s"]
+    before = cpu_seconds(subject.session) if subject.session else 0.0
+    done = subprocess.run([*command, "-s", str(lua), address], capture_output=True, text=True, timeout=120, check=False)
+    spent = cpu_seconds(subject.session) - before if subject.session else 0.0
+    rates = parsed(done.stdout + done.stderr)
+    if rates.bad_status or rates.broken:
+        raise MissingSubject(f"of {rates.requests} requests {rates.bad_status} were refused, {rates.broken} broken off")
+    memory = resident_mib(subject.session) if subject.session else 0.0
+    return Load(rates, spent * 1000 / rates.requests, memory)
+
+
+def load_program() -> str:
+    """Its path. Raises MissingSubject."""
+    found = shutil.which("wrk")
+    if found is None:
+        raise MissingSubject("loads need wrk; on Debian: apt-get install wrk")
+    return found
+
+
+def parsed(output: str) -> Rates:
+    """What the script reported at the end of wrk's output. Raises MissingSubject where it doesn't, or got no answer."""
+    found = _REPORT.search(output)
+    if found is None:
+        raise MissingSubject(f"wrk reported nothing: {output.strip()[-300:] or 'it wrote nothing'}")
+    rates = Rates(**json.loads(found[1]))
+    if rates.requests == 0:
+        raise MissingSubject("not one answer under load")
+    return rates
+
+
+def script(ask: Request, run: int, *, same_text: bool) -> str:
+    """For wrk. `run` is in each text, so that no two runs send the same."""
+    head, tail = ask.body.split(TEXT)
+    headers = {"Content-Type": "application/json", **ask.headers}
+    return _SCRIPT % {
+        "head": _lua(head + BODY_TEXT),
+        "tail": _lua(tail),
+        "run": run,
+        "step": 0 if same_text else 1,
+        "path": ask.path,
+        "headers": ", ".join(f"[{_lua(name)}] = {_lua(value)}" for name, value in headers.items()),
+    }
+
+
+def _lua(text: str) -> str:
+    """A string of Lua. What JSON escapes for itself is kept."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+
+
+def _next(folder: Path) -> int:
+    """A number that no other load of this folder has had."""
+    kept = folder / "loads"
+    number = int(kept.read_text()) + 1 if kept.is_file() else 1
+    kept.write_text(str(number))
+    return number

@@ -1,0 +1,143 @@
+"""Programs that a run starts: each in a session of its own, whose processes are counted and stopped together."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from bench.side_by_side.subjects.subject import MissingSubject
+
+__all__ = ["Process", "cpu_seconds", "free_port", "members", "resident_mib", "started"]
+
+_NOT_HANDED_ON = ("COPYDESK_", "PYTHONDONTWRITEBYTECODE")
+"""Variables that begin so: who compiles all of its modules at each start isn't measured as it is installed."""
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Process:
+    """A started program."""
+
+    def __init__(self, popen: subprocess.Popen[bytes], log: Path, began: float) -> None:
+        self._popen = popen
+        self._log = log
+        self._began = began
+        self.pid = popen.pid
+
+    def seconds(self) -> float:
+        """Since its start."""
+        return time.perf_counter() - self._began
+
+    def must_run(self) -> None:
+        """Raises MissingSubject with the end of its log where it has ended."""
+        if self._popen.poll() is not None:
+            raise MissingSubject(f"it ended with {self._popen.returncode}: {self.last_words()}")
+
+    def last_words(self) -> str:
+        """The last line of its log that has any."""
+        lines = self._log.read_text(encoding="utf-8", errors="replace").split("\n")
+        return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "it wrote nothing")
+
+    def listens(self, port: int, limit_s: float = 120) -> None:
+        """Wait for that. Raises MissingSubject where it ends before, or takes longer."""
+        while self.seconds() < limit_s:
+            self.must_run()
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+                return
+            time.sleep(0.02)
+        raise MissingSubject(f"it doesn't listen after {limit_s:.0f} s: {self.last_words()}")
+
+
+@contextmanager
+def started(
+    command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None, folder: Path | None = None
+) -> Iterator[Process]:
+    """With output and errors in the log. In the end each process of its session is stopped.
+
+    Raises MissingSubject where it can't be started.
+    """
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_HANDED_ON)}
+    with log.open("wb") as output:
+        began = time.perf_counter()
+        try:
+            popen = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**clean, **(environment or {})},
+                cwd=folder,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise MissingSubject(f"{command[0]} can't be started: {error.strerror}") from error
+        try:
+            yield Process(popen, log, began)
+        finally:
+            _stop(popen)
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def members(session: int) -> list[int]:
+    """The ids of its processes that run."""
+    return [pid for pid, fields in _all() if int(fields[3]) == session and fields[0] != "Z"]
+
+
+def cpu_seconds(session: int) -> float:
+    """CPU time so far, in user mode and in the kernel, of its processes and of their children that have ended.
+
+    proc(5), the fields 14 to 17 of stat.
+    """
+    ticks = (sum(int(each) for each in fields[11:15]) for _, fields in _all() if int(fields[3]) == session)
+    return sum(ticks) / _TICKS
+
+
+def resident_mib(session: int) -> float:
+    """Memory of its processes; a page that several share counts once (proc(5): Pss of smaps_rollup)."""
+    found = 0
+    for pid in members(session):
+        with suppress(OSError):
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            found += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return found / 1024
+
+
+def _all() -> Iterator[tuple[int, list[str]]]:
+    """Each process with the fields of its stat from the third on: what follows its name, which may hold anything."""
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                yield int(entry.name), (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
+
+
+def _stop(popen: subprocess.Popen[bytes]) -> None:
+    """The first process is asked, then whatever of its session is left is made to."""
+    if popen.poll() is None:
+        popen.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        popen.wait(10)
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        for pid in members(popen.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, how)
+        if _gone(popen.pid, 2):
+            break
+    with suppress(subprocess.TimeoutExpired):
+        popen.wait(5)
+
+
+def _gone(session: int, limit_s: float) -> bool:
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        if not members(session):
+            return True
+        time.sleep(0.05)
+    return False

@@ -1,0 +1,120 @@
+"""What a run measured: rows, aims, and where they come from. Kept as JSON; the page and the guard read it."""
+
+import statistics
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["Aim", "Machine", "Row", "Run", "Section", "row"]
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Machine(_Stored):
+    """Where a run was made. `load` is the mean number of runnable processes in the minute before it."""
+
+    processor: str
+    cores: int
+    memory_gib: float
+    kernel: str
+    python: str
+    load: float
+
+
+class Row(_Stored):
+    """One metric of one subject in one case. `median`, `low` and `high` are those of `rounds`, one figure a round."""
+
+    section: str
+    subject: str
+    case: str
+    metric: str
+    unit: str
+    median: float
+    low: float
+    high: float
+    rounds: list[float]
+
+
+def row(section: str, subject: str, case: str, metric: str, unit: str, rounds: Sequence[float]) -> Row:
+    """A row of what the rounds measured. Raises ValueError where there is none."""
+    if not rounds:
+        raise ValueError(f"{subject}, {case}: no round measured {metric}")
+    return Row(
+        section=section,
+        subject=subject,
+        case=case,
+        metric=metric,
+        unit=unit,
+        median=statistics.median(rounds),
+        low=min(rounds),
+        high=max(rounds),
+        rounds=list(rounds),
+    )
+
+
+class Aim(_Stored):
+    """A promise and what came of it. `bound` and `measured` say it with units; `why` explains an aim that is missed.
+
+    `metric` says which figures it is about. `binding` is false for an aim that is hoped for.
+    """
+
+    text: str
+    metric: str
+    bound: str
+    measured: str
+    met: bool
+    why: str = ""
+    binding: bool = True
+
+
+class Section(_Stored):
+    """One part of the page. `method` and `notes` are Markdown; `command` repeats the section alone."""
+
+    key: str
+    title: str
+    method: str
+    command: str
+    rows: list[Row]
+    aims: list[Aim] = Field(default_factory=list)
+    notes: list[str] = Field(default_factory=list)
+
+
+class Run(_Stored):
+    """A whole run. `missing` tells of each peer that wasn't measured why; `started` is in ISO 8601, UTC."""
+
+    machine: Machine
+    versions: dict[str, str]
+    missing: dict[str, str]
+    started: str
+    seconds: float
+    quick: bool
+    sections: list[Section]
+
+    def rows(self) -> Iterable[Row]:
+        return (each for section in self.sections for each in section.rows)
+
+    def median(self, section: str, subject: str, case: str, metric: str) -> float | None:
+        """None where the run has no such row."""
+        wanted = (section, subject, case, metric)
+        found = (each for each in self.rows() if (each.section, each.subject, each.case, each.metric) == wanted)
+        return next((each.median for each in found), None)
+
+    def renewed(self, other: "Run") -> "Run":
+        """This run with the other's sections in place of its own, or after them."""
+        newer = {section.key: section for section in other.sections}
+        kept = [newer.pop(section.key, section) for section in self.sections]
+        versions = {**self.versions, **other.versions}
+        missing = {name: why for name, why in self.missing.items() if name not in other.versions} | other.missing
+        return self.model_copy(update={"versions": versions, "missing": missing, "sections": [*kept, *newer.values()]})
+
+    def write(self, path: Path) -> None:
+        """Raises OSError."""
+        path.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> "Run":
+        """Raises OSError, or ValidationError (a ValueError) where the file is none of a run."""
+        return cls.model_validate_json(path.read_text(encoding="utf-8"))

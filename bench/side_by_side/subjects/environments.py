@@ -1,0 +1,114 @@
+"""Environments of the peers' own under `.bench`, in the checkout: what is there is used again.
+
+They are made with uv, which is itself installed there by pip: quicker by far, and nothing else on the machine changes.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bench.side_by_side.subjects.subject import MissingSubject
+
+__all__ = ["ROOT", "NodeEnvironment", "PythonEnvironment"]
+
+ROOT = Path(__file__).parents[3]
+_FOLDER = ROOT / ".bench"
+_LIMIT_S = 600
+_ONE_UV = threading.Lock()
+"""Several are installed at once."""
+
+
+class PythonEnvironment:
+    """A virtual environment with some packages, pinned as `name==version`; the first names the version of it all."""
+
+    def __init__(self, name: str, packages: Sequence[str]) -> None:
+        self.folder = _FOLDER / name
+        self._packages = packages
+
+    def program(self, name: str) -> str:
+        return str(self.folder / "venv" / "bin" / name)
+
+    def path(self) -> str:
+        """PATH of a program that starts others of its environment by name."""
+        return f"{self.folder / 'venv' / 'bin'}:{os.environ.get('PATH', '')}"
+
+    def installed(self) -> str | None:
+        return _version(self.folder, self._packages)
+
+    def install(self) -> None:
+        """Raises MissingSubject."""
+        uv = _uv()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        _run([uv, "venv", "--quiet", "--python", sys.executable, str(self.folder / "venv")])
+        _run([uv, "pip", "install", "--quiet", "--native-tls", "--python", self.program("python"), *self._packages])
+        _remember(self.folder, self._packages)
+
+
+class NodeEnvironment:
+    """A folder of node_modules with a package, `name@version`, and pins of what it needs itself.
+
+    No install script is run.
+    """
+
+    def __init__(self, name: str, package: str, pins: Mapping[str, str]) -> None:
+        self.folder = _FOLDER / name
+        self._package = package
+        self._pins = pins
+
+    def installed(self) -> str | None:
+        return _version(self.folder, self._wanted())
+
+    def install(self) -> None:
+        """Raises MissingSubject."""
+        npm = shutil.which("npm")
+        if npm is None or shutil.which("node") is None:
+            raise MissingSubject("it needs node and npm; on Debian: apt-get install nodejs npm")
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        name, _, version = self._package.rpartition("@")
+        wanted = {"private": True, "dependencies": {name: version}, "overrides": dict(self._pins)}
+        (self.folder / "package.json").write_text(json.dumps(wanted))
+        quiet = ["--silent", "--no-audit", "--no-fund", "--ignore-scripts"]
+        _run([npm, "install", *quiet, "--prefix", str(self.folder)])
+        _remember(self.folder, self._wanted())
+
+    def _wanted(self) -> list[str]:
+        return [self._package, *(f"{name}@{version}" for name, version in self._pins.items())]
+
+
+def _uv() -> str:
+    program = _FOLDER / "uv" / "bin" / "uv"
+    with _ONE_UV:
+        if not program.is_file():
+            _run([sys.executable, "-m", "venv", str(_FOLDER / "uv")])
+            _run([str(_FOLDER / "uv" / "bin" / "pip"), "install", "--quiet", "uv"])
+    return str(program)
+
+
+def _version(folder: Path, packages: Sequence[str]) -> str | None:
+    """As pinned, if that is what was installed."""
+    kept = folder / "installed.json"
+    if not kept.is_file() or json.loads(kept.read_text()) != list(packages):
+        return None
+    return packages[0].rpartition("==")[2].rpartition("@")[2]
+
+
+def _remember(folder: Path, packages: Sequence[str]) -> None:
+    (folder / "installed.json").write_text(json.dumps(list(packages)))
+
+
+def _run(command: Sequence[str]) -> None:
+    """Raises MissingSubject with the last line that the command wrote."""
+    what = " ".join([Path(command[0]).name, *command[1:3]])
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise MissingSubject(f"`{what} ...` takes more than {_LIMIT_S} s") from error
+    if done.returncode:
+        words = (done.stderr.strip() or done.stdout.strip() or "it wrote nothing").splitlines()[-1]
+        raise MissingSubject(f"`{what} ...` ended with {done.returncode}: {words[:300]}")

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from bench.evaluation.measured import Measured, write
 from bench.evaluation.ours import Ours
 from bench.evaluation.peer import NODE, Peer, install, installed, versions
 from bench.evaluation.spending import Spent
@@ -42,10 +43,14 @@ def main(arguments: Sequence[str]) -> int:
         print(f"{versions(programs)}\n", flush=True)
     else:
         print(f"promptfoo isn't in {given.peer}: --install gets it (and Node.js {NODE}) from npm", file=sys.stderr)
+    kept = []
     for task in given.task or TASKS:
         for count in given.cases:
             with tempfile.TemporaryDirectory() as folder:
-                _compare(_ways(task, count, Path(folder), programs), task, count, given.rounds)
+                found = _compare(_ways(task, count, Path(folder), programs), task, count, given.rounds)
+            kept += [Measured(task, count, way, spent) for way, spent in found.items()]
+    if given.json:
+        write(given.json, kept)
     return 0
 
 
@@ -61,7 +66,7 @@ def _ways(task: str, count: int, folder: Path, programs: tuple[Path, Path] | Non
     return ways
 
 
-def _compare(ways: Ways, task: str, count: int, rounds: int) -> None:
+def _compare(ways: Ways, task: str, count: int, rounds: int) -> Mapping[str, list[Spent]]:
     found: dict[str, list[Spent]] = {name: [] for name in ways}
     for _ in range(rounds):
         for name, run in ways.items():
@@ -79,6 +84,7 @@ def _compare(ways: Ways, task: str, count: int, rounds: int) -> None:
         cells += [_ratio([each.cpu_seconds for each in peers], [each.cpu_seconds for each in spent])]
         print(f"| {' | '.join(cells)} |")
     print(flush=True)
+    return found
 
 
 def _ratio(theirs: Sequence[float], ours: Sequence[float]) -> str:
@@ -105,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--task", action="append", choices=TASKS, help="repeat it; default: all of them")
     parser.add_argument("--cases", type=_counts, default=(50, 2000), help="numbers of cases (default: 50,2000)")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured to a file, too")
     parser.add_argument("--memory", type=int, metavar="N", help="instead: record N cases and replay them")
     return parser
 

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 
 from bench.side_by_side.bench import Bench
 from bench.side_by_side.canned import FIRST_TOKEN, Canned, canned
-from bench.side_by_side.load import loaded
+from bench.side_by_side.load import load_program, loaded
 from bench.side_by_side.subjects.started import answer
 from bench.side_by_side.subjects.subject import MissingSubject, Running
 
@@ -24,8 +24,12 @@ class Fleet:
         self._backend: Canned | None = None
 
     def on(self, case: str) -> dict[str, Running]:
-        """By name, warm, while the backend answers as in that case. Raises MissingSubject where there is no backend."""
+        """By name, warm, while the backend answers as in that case.
+
+        Raises MissingSubject where the backend or the load isn't installed.
+        """
         if self._backend is None:
+            load_program()
             self._backend = self._stack.enter_context(canned(self._bench.new_folder("canned")))
             self._start(self._backend)
         self._backend.answer_as(case)

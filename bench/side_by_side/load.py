@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.side_by_side.processes import cpu_seconds, resident_mib
 from bench.side_by_side.subjects.subject import TEXT, MissingSubject, Request, Running
 
-__all__ = ["BODY_TEXT", "Load", "Rates", "loaded", "parsed", "script"]
+__all__ = ["BODY_TEXT", "Load", "Rates", "load_program", "loaded", "parsed", "script"]
 
 BODY_TEXT = (
     "The council decided on Tuesday to close the old bridge over the river from the second week of May. Traffic is "
@@ -71,9 +71,7 @@ class Load:
 
 def loaded(subject: Running, connections: int, seconds: float, folder: Path, *, same_text: bool = False) -> Load:
     """As many requests as so many connections can, for so long. Raises MissingSubject where any has no good answer."""
-    wrk = shutil.which("wrk")
-    if wrk is None:
-        raise MissingSubject("loads need wrk; on Debian: apt-get install wrk")
+    wrk = load_program()
     lua = folder / "load.lua"
     lua.write_text(script(subject.ask, _next(folder), same_text=same_text), encoding="utf-8")
     address = f"http://{subject.host}:{subject.port}"
@@ -86,6 +84,14 @@ def loaded(subject: Running, connections: int, seconds: float, folder: Path, *, 
         raise MissingSubject(f"of {rates.requests} requests {rates.bad_status} were refused, {rates.broken} broken off")
     memory = resident_mib(subject.session) if subject.session else 0.0
     return Load(rates, spent * 1000 / rates.requests, memory)
+
+
+def load_program() -> str:
+    """Its path. Raises MissingSubject."""
+    found = shutil.which("wrk")
+    if found is None:
+        raise MissingSubject("loads need wrk; on Debian: apt-get install wrk")
+    return found
 
 
 def parsed(output: str) -> Rates:

@@ -128,9 +128,8 @@ def _stop(popen: subprocess.Popen[bytes]) -> None:
         for pid in members(popen.pid):
             with suppress(ProcessLookupError):
                 os.kill(pid, how)
-        if not _gone(popen.pid, 5):
-            continue
-        break
+        if _gone(popen.pid, 2):
+            break
     with suppress(subprocess.TimeoutExpired):
         popen.wait(5)
 

@@ -36,7 +36,7 @@ class _Plot:
 _PLOTS = (
     _Plot("rate", "overhead", "at once, 16", "rate", "Requests a second at 16 connections", "more is better"),
     _Plot("cpu", "overhead", "at once, 16", "CPU", "CPU time of a request", "less is better; 16 connections"),
-    _Plot("latency", "overhead", "at once, 1", "p50", "Added to a request, one connection", "p50; less is better"),
+    _Plot("latency", "overhead", "at once, 1", "p50", "Time of a request, one connection", "p50; less is better"),
     _Plot(
         "first-token",
         "streams",

@@ -106,7 +106,8 @@ class Run(_Stored):
         """This run with the other's sections in place of its own, or after them."""
         newer = {section.key: section for section in other.sections}
         kept = [newer.pop(section.key, section) for section in self.sections]
-        versions, missing = {**self.versions, **other.versions}, {**self.missing, **other.missing}
+        versions = {**self.versions, **other.versions}
+        missing = {name: why for name, why in self.missing.items() if name not in other.versions} | other.missing
         return self.model_copy(update={"versions": versions, "missing": missing, "sections": [*kept, *newer.values()]})
 
     def write(self, path: Path) -> None:

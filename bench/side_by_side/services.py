@@ -13,11 +13,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from bench.side_by_side.processes import Process, cpu_seconds, free_port, members, started
+from bench.side_by_side.endpoint import Endpoint
+from bench.side_by_side.processes import Process, cpu_seconds, free_port, started
 from bench.side_by_side.subjects.environments import ROOT
 from bench.side_by_side.subjects.subject import MissingSubject
 
-__all__ = ["EMBEDDED", "OLLAMA", "Service", "Start", "imported_modules", "serving", "starts"]
+__all__ = ["EMBEDDED", "OLLAMA", "Service", "Start", "backend_of", "imported_modules", "serving", "starts"]
 
 OLLAMA, EMBEDDED = "Ollama configured", "embedded model"
 _READY_S = 120
@@ -45,27 +46,15 @@ class Start:
 
 @dataclass(frozen=True)
 class Service:
-    """One that is ready. `pid` is its own process, and the id of the session of all of its processes."""
+    """One that is ready. `pid` is its own process, and the id of the session of all of its processes but a model's."""
 
     port: int
     pid: int
     ready_s: float
 
-    def ask(self, path: str, body: Mapping[str, Any]) -> tuple[float, dict[str, Any]]:
-        """Seconds, and the answer. Raises MissingSubject where it isn't a good one."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
-        start = time.perf_counter()
-        try:
-            connection.request("POST", path, json.dumps(body).encode(), {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            text = response.read()
-        except (OSError, http.client.HTTPException) as error:
-            raise MissingSubject(f"copydesk, {path}: {type(error).__name__}") from error
-        finally:
-            connection.close()
-        if response.status != 200:
-            raise MissingSubject(f"copydesk, {path}: {response.status} {text[:300].decode(errors='replace')}")
-        return time.perf_counter() - start, json.loads(text)
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint.tcp(self.port)
 
 
 @contextmanager
@@ -87,12 +76,12 @@ def _settings(backend: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 def starts(case: str, folder: Path, rounds: int) -> Iterator[Start]:
     """One start that makes the database, and so many that find it. Raises MissingSubject."""
-    with _backend(case) as backend:
+    with backend_of(case) as backend:
         for number in range(rounds + 1):
             with serving(backend, folder) as service:
-                cpu, memory = cpu_seconds(service.pid), {pid: _resident(pid) for pid in members(service.pid)}
-                own = memory.pop(service.pid, 0.0)
-                yield Start(service.ready_s, cpu, own, sum(memory.values()), database_was_there=number > 0)
+                cpu, children = cpu_seconds(service.pid), _children(service.pid)
+                model = sum(_resident(pid) for pid in children)
+                yield Start(service.ready_s, cpu, _resident(service.pid), model, database_was_there=number > 0)
 
 
 def imported_modules(folder: Path) -> int:
@@ -104,7 +93,7 @@ def imported_modules(folder: Path) -> int:
 
 
 @contextmanager
-def _backend(case: str) -> Iterator[Mapping[str, Any]]:
+def backend_of(case: str) -> Iterator[Mapping[str, Any]]:
     """Raises MissingSubject where there is no model to embed."""
     if case == OLLAMA:
         from tests.backends.ollama_server import canned_server
@@ -130,6 +119,11 @@ def _ready(process: Process, port: int) -> float:
         connection.close()
         time.sleep(0.01)
     raise MissingSubject(f"not ready after {_READY_S} s: {process.last_words()}")
+
+
+def _children(pid: int) -> list[int]:
+    """The model's process has a session of its own, so that Ctrl-C is for the service."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _resident(pid: int) -> float:

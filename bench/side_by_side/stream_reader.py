@@ -53,11 +53,19 @@ class _Reader:
                 self._streams = None
                 break
             said += data
+            _must_be_good(said)
             if not first and self._first in said:
                 first = time.perf_counter() - begin
-        if not first or not said.startswith(b"HTTP/1.1 200"):
+        if not first:
             raise RuntimeError(said.decode(errors="replace")[-300:] or "the connection was closed")
         return first, time.perf_counter() - begin
+
+
+def _must_be_good(said: bytes) -> None:
+    """So far. Raises RuntimeError: what isn't sent in chunks would be waited for until the connection closes."""
+    head, ended, _ = said.partition(b"\r\n\r\n")
+    if ended and not (head.startswith(b"HTTP/1.1 200") and b"chunked" in head):
+        raise RuntimeError(said.decode(errors="replace")[:300])
 
 
 async def _all(order: Order) -> Found:

@@ -43,7 +43,7 @@ def streamed(subject: Running, at_once: int, waves: int, run: str) -> Streamed:
     )
     spent = cpu_seconds(subject.session) - before if subject.session else 0.0
     if done.returncode:
-        raise MissingSubject(f"a stream failed: {done.stderr.strip()[-300:]}")
+        raise MissingSubject(f"a stream failed: {done.stderr.strip()[:400]}")
     return Streamed(Found.model_validate_json(done.stdout), spent)
 
 

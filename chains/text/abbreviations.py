@@ -34,7 +34,7 @@ _MONTHS = """
 _ABBREVIATIONS = frozenset(_ALWAYS.split())
 _NUMBERED = frozenset(_BEFORE_NUMBERS.split())
 _ORDINAL_MONTHS = frozenset(_MONTHS.split())
-_TOKEN = regex.compile(r"[\p{L}\p{M}\p{N}№.'’-]+$")
+_TOKEN = regex.compile(r"(?r)([\p{L}\p{M}\p{N}№.'’-]+)\n?")  # read from its end
 _DOTTED = regex.compile(r"(?:\p{L}{1,3}\.)+\p{L}{1,3}")
 _INITIAL = regex.compile(r"[\p{Lu}\p{Ll}]|\p{Lu}\.-?\p{Lu}")
 _ORDINAL = regex.compile(r"\p{N}{1,2}")
@@ -43,20 +43,25 @@ _NEXT = regex.compile(r"[ \u00a0\u202f]*([\p{L}\p{M}]+|\p{N}|)")
 
 def is_within_sentence(text: str, stop: int) -> bool:
     """Whether the full stop at this code point belongs to what stands before it, and the sentence goes on."""
-    before = text[max(0, stop - _REACH) : stop]
-    token = _TOKEN.search(before)
+    token = _TOKEN.match(text, max(0, stop - _REACH), stop)
     if token is None:
         return False
-    word = token.group().lstrip(".'’-")
-    following = _NEXT.match(text, stop + 1)
-    assert following is not None, "the pattern also matches nothing"
-    follower = following.group(1)
-    if _ORDINAL.fullmatch(word):
-        return _numbers_an_item(text, stop - len(word)) or follower.islower() or follower.casefold() in _ORDINAL_MONTHS
+    word = token.group(1).lstrip(".'’-")
     folded = word.casefold()
-    if folded in _NUMBERED and follower.isnumeric():
+    if folded in _ABBREVIATIONS or (word != "I" and _INITIAL.fullmatch(word)):
         return True
-    return folded in _ABBREVIATIONS or bool(_DOTTED.fullmatch(word)) or (bool(_INITIAL.fullmatch(word)) and word != "I")
+    if folded in _NUMBERED:
+        return _follower(text, stop).isnumeric()
+    if _ORDINAL.fullmatch(word):
+        follower = _follower(text, stop)
+        return _numbers_an_item(text, stop - len(word)) or follower.islower() or follower.casefold() in _ORDINAL_MONTHS
+    return "." in word and _DOTTED.fullmatch(word) is not None
+
+
+def _follower(text: str, stop: int) -> str:
+    """The word or the digit behind the full stop, else nothing."""
+    found = _NEXT.match(text, stop + 1)
+    return found.group(1) if found else ""
 
 
 def _numbers_an_item(text: str, start: int) -> bool:

@@ -27,11 +27,11 @@ def word_boundaries(text: str) -> list[int]:
 
 def word_ends(text: str) -> list[int]:
     """The code point offsets of the ends of all words in `text`, in ascending order."""
-    ends, start = [], 0
-    for boundary in word_boundaries(text):
-        if boundary > start and _WORD.search(text, start, boundary):
-            ends.append(boundary)
-        start = boundary
+    ends, end = [], 0
+    for segment in _BOUNDARY.split(text):
+        end += len(segment)
+        if _is_word(segment):
+            ends.append(end)
     return ends
 
 
@@ -55,7 +55,12 @@ def _goes_on(text: str, found: regex.Match[str]) -> bool:
 
 def count_words(text: str) -> int:
     """The number of words in `text`."""
-    return len(word_ends(text))
+    return sum(map(_is_word, _BOUNDARY.split(text)))
+
+
+def _is_word(segment: str) -> bool:
+    """Whether what stands between two boundaries holds a letter or a digit; most segments are a word or a space."""
+    return segment.isalnum() or not (segment.isspace() or _WORD.search(segment) is None)
 
 
 def fit_words(text: str, limit: int | None, *, complete: bool = True) -> tuple[str, bool]:

@@ -2,8 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 from chains.errors import BackendBusy, BackendTimeout
 from chains.terms import RANKS
@@ -59,8 +58,7 @@ class Admission:
         if self.queued:
             self._hand_out(_now())
 
-    @asynccontextmanager
-    async def slot(self, ticket: Ticket) -> AsyncIterator[float]:
+    def slot(self, ticket: Ticket) -> AbstractAsyncContextManager[float]:
         """Hold a slot inside the block; yields how many seconds were waited for it.
 
         Raises BackendBusy: at once where the queue is full or its wait would be too long for the deadline; later
@@ -68,6 +66,9 @@ class Admission:
         `queue_timeout_s` is over. A block that ends without an exception, or that is left after the answer has begun,
         teaches how long an answer takes.
         """
+        return _Slot(self, ticket)
+
+    async def _admit(self, ticket: Ticket) -> Request:
         now = _now()
         request = Request(ticket, self._times.cost(ticket.kind), now)
         displaced = self._displaced_by(request)
@@ -79,15 +80,7 @@ class Admission:
             self._run(request, now)
         else:
             await self._wait(request)
-        answered = False
-        try:
-            yield request.started - request.arrived
-            answered = True
-        except (asyncio.CancelledError, GeneratorExit):
-            answered = ticket.begun
-            raise
-        finally:
-            self._release(request, answered=answered)
+        return request
 
     def is_stall(self, kind: str, seconds: float) -> bool:
         """Whether a request of the kind should have had its answer long ago, by how long answers took of late."""
@@ -258,6 +251,24 @@ class Admission:
         message = f"{why}. Send the request again in {retry_after_s} s."
         too_late = reason == "deadline"
         return BackendBusy(message, backend=self._backend, retry_after_s=retry_after_s, too_late=too_late)
+
+
+class _Slot:
+    """A slot of an admission, from its getting to its release."""
+
+    def __init__(self, admission: Admission, ticket: Ticket) -> None:
+        self._admission = admission
+        self._ticket = ticket
+        self._request: Request | None = None
+
+    async def __aenter__(self) -> float:
+        self._request = request = await self._admission._admit(self._ticket)
+        return request.started - request.arrived
+
+    async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        assert self._request is not None
+        left = isinstance(error, asyncio.CancelledError | GeneratorExit) and self._ticket.begun
+        self._admission._release(self._request, answered=error is None or left)
 
 
 def _now() -> float:

@@ -3,8 +3,8 @@
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from enum import Enum
 
 from chains.errors import (
@@ -83,8 +83,7 @@ class Breaker:
         if self._probing:
             raise self._refusal("one request is asking it whether it is well again", self._first_cooldown_s)
 
-    @asynccontextmanager
-    async def guard(self) -> AsyncIterator[Callable[[], None]]:
+    def guard(self) -> AbstractAsyncContextManager[Callable[[], None]]:
         """Ask the backend inside, with the slot at hand: what comes of it is counted.
 
         Yields what to call when an answer begins: that ends a probe well, though the answer may still break off.
@@ -93,21 +92,21 @@ class Breaker:
         says in words (busy, refused, too long) are signs of life; a caller that leaves before says nothing. A
         request that began before the breaker opened or closed is no longer counted.
         """
+        return _Trial(self)
+
+    def _begin(self) -> bool:
+        """Whether the request that is let through now is the probe."""
         self.check()
-        trial = _Trial(self, is_probe=self._open_until is not None)
+        if self._open_until is None:
+            return False
+        self._probing = True
+        self._tell(BreakerState.HALF_OPEN)
+        return True
+
+    def _end(self, trial: "_Trial", error: BaseException | None) -> None:
+        self._count(trial, error)
         if trial.is_probe:
-            self._probing = True
-            self._tell(BreakerState.HALF_OPEN)
-        try:
-            yield trial.begin
-        except BaseException as error:
-            self._count(trial, error)
-            raise
-        else:
-            self._count(trial, None)
-        finally:
-            if trial.is_probe:
-                self._probing = False
+            self._probing = False
 
     def _count(self, trial: "_Trial", error: BaseException | None) -> None:
         if trial.changes != self._changes:
@@ -171,11 +170,18 @@ class Breaker:
 class _Trial:
     """One request inside the guard."""
 
-    def __init__(self, breaker: Breaker, *, is_probe: bool) -> None:
+    def __init__(self, breaker: Breaker) -> None:
         self._breaker = breaker
-        self.is_probe = is_probe
-        self.has_begun = False
-        self.changes = breaker._changes
+        self.is_probe = self.has_begun = False
+        self.changes = 0
+
+    async def __aenter__(self) -> Callable[[], None]:
+        self.changes = self._breaker._changes
+        self.is_probe = self._breaker._begin()
+        return self.begin
+
+    async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        self._breaker._end(self, error)
 
     def begin(self) -> None:
         self.has_begun = True

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +17,9 @@ from chains.result import CacheState, Usage
 from chains.terms import Terms
 from chains.traffic.meter import Meter
 from chains.traffic.retries import Tries
-from chains.traffic.sharing import Generation
+from chains.traffic.sharing import Follower, Generation
 
-__all__ = ["Call", "Flight", "settle", "whole_message"]
+__all__ = ["Boarding", "Call", "Flight", "Settlement", "settle", "whole_message"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,30 +77,56 @@ class Flight(Generation[AIMessageChunk]):
         return 0.0 if math.isnan(self.asked) else self.share_of(self.asked)[1]
 
 
-def settle(
-    flight: Flight, call: Call, joined: float, model_name: str, *, is_last: bool
-) -> tuple[CacheState | None, Usage]:
+@dataclass(slots=True)
+class Boarding:
+    """A place of one call in a flight: under which `key` others find it, and since when, by `time.perf_counter`."""
+
+    call: Call
+    key: Hashable | None
+    flight: Flight
+    follower: Follower
+    joined: float
+
+
+@dataclass(slots=True)
+class Settlement:
+    """What a call got of a generation: its answer, from where, and the usage that it pays for."""
+
+    answer: AIMessage
+    source: CacheState
+    usage: Usage
+
+
+def settle(boarding: Boarding, model_name: str, *, is_last: bool) -> Settlement | None:
     """Enter in the accounts of a request's call what the generation cost, and tell it. Who leaves before its end pays
-    only as the last; the source is None for whoever got no answer.
+    only as the last; None for whoever got no answer.
 
     What is paid for is all that came, also what whoever pays hadn't read yet when it left.
     """
+    flight, call = boarding.flight, boarding.call
     ledger = call.ledger
     ledger.attempts.extend(flight.tries.failed)
     if flight.tries.failed or not math.isnan(flight.asked):
         ledger.asked = flight.backend, model_name
     if not flight.items or not (flight.ended or is_last):
-        return None, Usage()
-    message = whole_message(flight.items)
-    message.response_metadata.setdefault("model_name", model_name)
+        return None
+    answer = whole_message(flight.items)
     source = CacheState.MISS if flight.claim() else CacheState.SHARED
-    queued, seconds = flight.share_of(joined)
+    queued, seconds = flight.share_of(boarding.joined)
     waited = flight.queued if source is CacheState.MISS else queued
-    ledger.add(message, seconds, queued=waited, held=flight.held(), backend=flight.backend, source=source)
+    named = _named(answer, model_name)
+    ledger.add(named, seconds, queued=waited, held=flight.held(), backend=flight.backend, source=source)
     if flight.failed:
-        return None, Usage()
-    call.recordings.hear(message.response_metadata)
-    return source, usage_of(message) if source is CacheState.MISS else Usage()
+        return None
+    call.recordings.hear(answer.response_metadata)
+    return Settlement(answer, source, usage_of(answer) if source is CacheState.MISS else Usage())
+
+
+def _named(answer: AIMessage, model_name: str) -> AIMessage:
+    """An answer that broke off before the server told the model's name has the configured one in accounts."""
+    if "model_name" in answer.response_metadata:
+        return answer
+    return answer.model_copy(update={"response_metadata": {**answer.response_metadata, "model_name": model_name}})
 
 
 def whole_message(chunks: Sequence[AIMessageChunk]) -> AIMessage:

@@ -6,7 +6,7 @@ cache > an equal request in flight > breaker > queue > breaker > the chat model
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, aclosing
+from contextlib import aclosing
 from typing import Any, cast
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
@@ -18,14 +18,13 @@ from chains.backends.configuration import ChecksContext, ContinuationScores, Cou
 from chains.backends.streamed import StreamedChatModel
 from chains.capabilities import Capabilities, ContinuationScore
 from chains.errors import BackendError
-from chains.ledger import Ledger
 from chains.result import CacheState, Usage
 from chains.terms import current_terms
 from chains.traffic.admission import Admission
 from chains.traffic.breaker import Breaker
 from chains.traffic.cache import AnswerCache
-from chains.traffic.flight import Call, Flight, settle, whole_message
-from chains.traffic.meter import SILENT, CallTimer, Meter, timed_call
+from chains.traffic.flight import Boarding, Call, Flight, Settlement, settle, whole_message
+from chains.traffic.meter import SILENT, CallTimer, Meter
 from chains.traffic.sharing import Sharing
 
 __all__ = ["Lane"]
@@ -73,29 +72,35 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
     async def ainvoke(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AIMessage:
-        async with aclosing(self.astream(input, config, **kwargs)) as chunks:
-            return whole_message([chunk async for chunk in chunks])
+        call = Call(_messages(input), kwargs, current_terms())
+        identity = call.identity()
+        if (kept := self._kept(call, identity)) is not None:
+            return whole_message([kept])
+        boarding = self._boarded(call, identity)
+        try:
+            await boarding.flight.end()
+        finally:
+            settled = self._leave(boarding)
+        assert settled is not None
+        self._keep(boarding, identity)
+        return settled.answer
 
     async def astream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncGenerator[AIMessageChunk, None]:
         call = Call(_messages(input), kwargs, current_terms())
-        identity, terms = call.identity(), call.terms
-        kept = self._cache.get(identity) if identity and terms.cache else None
-        if kept is not None:
-            call.ledger.add(kept, 0.0, backend=self.backend, source=CacheState.HIT)
-            call.recordings.hear(kept.response_metadata)
-            self.meter.answered(self.backend, terms.task, CacheState.HIT, Usage())
-            yield _as_chunk(kept)
+        identity = call.identity()
+        if (kept := self._kept(call, identity)) is not None:
+            yield kept
             return
-        chunks: list[AIMessageChunk] = []
-        key = (identity, terms.rank) if identity and terms.share else None
-        async with aclosing(self._followed(call, key)) as given:
-            async for chunk in given:
-                chunks.append(chunk)
-                yield chunk
-        if identity and terms.cache:
-            self._keep(call.ledger, identity, whole_message(chunks))
+        boarding = self._boarded(call, identity)
+        try:
+            async with aclosing(boarding.flight.follow()) as given:
+                async for chunk in given:
+                    yield chunk
+        finally:
+            self._leave(boarding)
+        self._keep(boarding, identity)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -128,86 +133,88 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
 
     async def _scored(self, flight: Flight, continuations: Sequence[str]) -> ContinuationScores:
         assert self._scorer is not None
-        async with AsyncExitStack() as stack:
-            with flight.tries.last():
-                self.breaker.check()
-                queued = await stack.enter_async_context(self.admission.slot(flight))
-                await stack.enter_async_context(self.breaker.guard())
-            timer = stack.enter_context(self._timed(flight, queued))
-            spent: list[Usage] = []
-            try:
-                return await self._scorer.score_continuations(flight.call.messages, continuations, spent.append)
-            finally:
-                # Several calls: a later one may fail, or the caller leave between them.
-                ledger, pair = flight.call.ledger, (self.backend, self._model_name)
-                ledger.asked = pair
-                if spent:
-                    timer.usage = sum(spent, Usage())
-                    ledger.add_scores(timer.usage, timer.seconds(), queued=queued, pair=pair)
+        self.breaker.check()
+        async with self.admission.slot(flight) as queued, self.breaker.guard():
+            flight.tries.asked()
+            with self._timed(flight, queued) as timer:
+                spent: list[Usage] = []
+                try:
+                    return await self._scorer.score_continuations(flight.call.messages, continuations, spent.append)
+                finally:
+                    # Several calls: a later one may fail, or the caller leave between them.
+                    ledger, pair = flight.call.ledger, (self.backend, self._model_name)
+                    ledger.asked = pair
+                    if spent:
+                        timer.usage = sum(spent, Usage())
+                        ledger.add_scores(timer.usage, timer.seconds(), queued=queued, pair=pair)
 
     async def aclose(self) -> None:
         """Cancel the generations that run."""
         await self._flights.aclose()
 
-    def _keep(self, ledger: Ledger, identity: str, answer: AIMessage) -> None:
+    def _kept(self, call: Call, identity: str | None) -> AIMessageChunk | None:
+        """The answer in the cache."""
+        kept = self._cache.get(identity) if identity and call.terms.cache else None
+        if kept is None:
+            return None
+        call.ledger.add(kept, 0.0, backend=self.backend, source=CacheState.HIT)
+        call.recordings.hear(kept.response_metadata)
+        self.meter.answered(self.backend, call.terms.task, CacheState.HIT, Usage())
+        return _as_chunk(kept)
+
+    def _keep(self, boarding: Boarding, identity: str | None) -> None:
         """Keep an answer as soon as the task has found it good; one that was cut off at its cap never."""
+        call = boarding.call
+        if not identity or not call.terms.cache:
+            return
+        answer = whole_message(boarding.flight.items)
         if answer.response_metadata.get("finish_reason") != "length":
-            ledger.when_accepted(lambda: self._cache.put(identity, answer))
+            call.ledger.when_accepted(lambda: self._cache.put(identity, answer))
 
-    async def _followed(self, call: Call, key: tuple[Any, ...] | None) -> AsyncGenerator[AIMessageChunk, None]:
-        """The chunks of the generation that is in flight under the key, or of one that begins now."""
-        joined = time.perf_counter()
+    def _boarded(self, call: Call, identity: str | None) -> Boarding:
+        """A place in an equal call's generation that is in flight, or in one that begins now."""
+        joined, terms = time.perf_counter(), call.terms
+        key = (identity, terms.rank) if identity and terms.share else None
         flight = self._flights.find(key)
-        if flight is None:
-            flight = Flight(call, self.backend, self._retries, self.meter)
-            follower = flight.join(call.terms.deadline)
-            self._flights.begin(key, flight, self._generated(flight))
-        else:
-            follower = flight.join(call.terms.deadline)
-        try:
-            async with aclosing(flight.follow()) as given:
-                async for chunk in given:
-                    yield chunk
-        finally:
-            is_last = flight.leave(follower)
-            if is_last:
-                self._flights.forget(key, flight)
-            source, usage = settle(flight, call, joined, self._model_name, is_last=is_last)
-            if source is not None:
-                self.meter.answered(self.backend, call.terms.task, source, usage)
+        if flight is not None:
+            return Boarding(call, key, flight, flight.join(terms.deadline), joined)
+        flight = Flight(call, self.backend, self._retries, self.meter)
+        follower = flight.join(terms.deadline)
+        self._flights.begin(key, flight, lambda: self._generate(flight))
+        return Boarding(call, key, flight, follower, joined)
 
-    async def _generated(self, flight: Flight) -> AsyncGenerator[AIMessageChunk, None]:
+    def _leave(self, boarding: Boarding) -> Settlement | None:
+        """Leave a generation, finished or not, and enter it in the accounts. None where it gave no answer."""
+        is_last = boarding.flight.leave(boarding.follower)
+        if is_last:
+            self._flights.forget(boarding.key, boarding.flight)
+        settled = settle(boarding, self._model_name, is_last=is_last)
+        if settled is not None:
+            self.meter.answered(self.backend, boarding.call.terms.task, settled.source, settled.usage)
+        return settled
+
+    async def _generate(self, flight: Flight) -> None:
         """The model's own answer, tried again where that may help and nothing was given out."""
-        async with AsyncExitStack() as open_call:
+        await flight.tries.run(lambda: self._try(flight))
 
-            async def opened() -> tuple[AIMessageChunk, Chunks, CallTimer]:
-                return await self._opened(flight, open_call)
+    async def _try(self, flight: Flight) -> None:
+        """One try, which holds a slot from before its question to the end of its answer."""
+        self.breaker.check()
+        await self._refuse_too_long(flight)
+        async with self.admission.slot(flight) as queued, self.breaker.guard() as begin:
+            flight.tries.asked()
+            flight.queued += queued
+            with self._timed(flight, queued) as timer:
+                flight.asked = time.perf_counter()
+                async with aclosing(self._asked(flight)) as chunks:
+                    flight.give(await self._first(flight, chunks, timer, begin))
+                    async for chunk in chunks:
+                        timer.heard(chunk)
+                        flight.give(chunk)
+                    flight.through = time.perf_counter()
 
-            first, rest, timer = await flight.tries.run(opened)
-            yield first
-            async for chunk in rest:
-                timer.heard(chunk)
-                yield chunk
-            flight.through = time.perf_counter()
-
-    async def _opened(self, flight: Flight, open_call: AsyncExitStack) -> tuple[AIMessageChunk, Chunks, CallTimer]:
-        """The first chunk of an answer, the rest, which holds the slot until `open_call` is closed, and its clock."""
-        async with AsyncExitStack() as stack:
-            with flight.tries.last():
-                self.breaker.check()
-                await self._refuse_too_long(flight)
-                queued = await stack.enter_async_context(self.admission.slot(flight))
-                flight.queued += queued
-                begin = await stack.enter_async_context(self.breaker.guard())
-            timer = stack.enter_context(self._timed(flight, queued))
-            flight.asked = time.perf_counter()
-            rest = await stack.enter_async_context(aclosing(self._asked(flight)))
-            first = await self._first(flight, rest, timer, begin)
-            open_call.push_async_exit(stack.pop_all().__aexit__)
-            return first, rest, timer
-
-    def _timed(self, flight: Flight, queued: float) -> AbstractContextManager[CallTimer]:
-        return timed_call(self.meter, self.backend, flight.call.terms, model=self._model_name, queued_s=queued)
+    def _timed(self, flight: Flight, queued: float) -> CallTimer:
+        return CallTimer(self.meter, self.backend, flight.call.terms, model=self._model_name, queued_s=queued)
 
     def _asked(self, flight: Flight) -> AsyncGenerator[AIMessageChunk, None]:
         messages, keywords = flight.call.messages, flight.call.keywords
@@ -227,6 +234,7 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
             raise
         begin()
         flight.begun = True
+        flight.tries.begun()
         timer.first_token()
         timer.heard(first)
         return first

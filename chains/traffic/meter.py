@@ -2,10 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 from langchain_core.messages import AIMessageChunk
 
@@ -14,7 +12,7 @@ from chains.ledger import usage_of
 from chains.result import CacheState, Usage
 from chains.terms import Priority, Terms
 
-__all__ = ["SILENT", "CallReport", "CallTimer", "Meter", "code_of", "timed_call"]
+__all__ = ["SILENT", "CallReport", "CallTimer", "Meter", "code_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,47 +114,45 @@ SILENT: Meter = _Silent()
 
 
 class CallTimer:
-    """The clock of a call that runs, and what the server said of it. `usage` is None until it says that."""
+    """The clock of a call that is made inside, and what the server said of it: the meter is told, however it ends.
 
-    def __init__(self, queued_s: float = 0.0) -> None:
+    `usage` is None until the server says that, `model` what the configuration calls the model.
+    """
+
+    def __init__(self, meter: Meter, backend: str, terms: Terms, *, model: str = "", queued_s: float = 0.0) -> None:
+        self._meter = meter
+        self._asked = backend, terms.task, terms.priority
+        self._model = model
         self._start = time.perf_counter()
-        self.queued_s = queued_s
-        self.first_token_s: float | None = None
+        self._queued_s = queued_s
+        self._first_token_s: float | None = None
         self.usage: Usage | None = None
-        self.answered_by: str | None = None
-        self.finish_reason: str | None = None
+        self._answered_by: str | None = None
+        self._finish_reason: str | None = None
 
     def first_token(self) -> None:
-        self.first_token_s = self.seconds()
+        self._first_token_s = self.seconds()
 
     def heard(self, chunk: AIMessageChunk) -> None:
         """Keep what a chunk reports: the last ones say what the answer cost and why it ended."""
         if chunk.usage_metadata is not None:
             self.usage = usage_of(chunk)
         if metadata := chunk.response_metadata:
-            self.answered_by = metadata.get("model_name", self.answered_by)
-            self.finish_reason = metadata.get("finish_reason", self.finish_reason)
+            self._answered_by = metadata.get("model_name", self._answered_by)
+            self._finish_reason = metadata.get("finish_reason", self._finish_reason)
 
     def seconds(self) -> float:
         return time.perf_counter() - self._start
 
+    def __enter__(self) -> Self:
+        return self
 
-@contextmanager
-def timed_call(
-    meter: Meter, backend: str, terms: Terms, *, model: str = "", queued_s: float = 0.0
-) -> Iterator[CallTimer]:
-    """Tell the meter of the call that is made inside, however it ends."""
-    timer, code = CallTimer(queued_s), "ok"
-    try:
-        yield timer
-    except BaseException as error:
-        code = code_of(error)
-        raise
-    finally:
-        meter.called(
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        code = "ok" if error is None else code_of(error)
+        self._meter.called(
             CallReport(
-                *(backend, terms.task, terms.priority, code, timer.seconds(), timer.first_token_s, timer.queued_s),
-                *(model, timer.answered_by, timer.usage, timer.finish_reason),
+                *(*self._asked, code, self.seconds(), self._first_token_s, self._queued_s),
+                *(self._model, self._answered_by, self.usage, self._finish_reason),
             )
         )
 

@@ -5,7 +5,7 @@ doesn't disturb the others, and the generation is cancelled when the last one ha
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Hashable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Generic, TypeVar
@@ -22,6 +22,25 @@ class Follower:
         self.deadline = deadline
 
 
+class _Bell:
+    """Wakes all who wait for it now. Whoever is cancelled meanwhile disturbs nobody."""
+
+    def __init__(self) -> None:
+        self._waiting: list[asyncio.Future[None]] = []
+
+    async def wait(self) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        await waiter
+
+    def ring(self) -> None:
+        if self._waiting:
+            woken, self._waiting = self._waiting, []
+            for waiter in woken:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+
 class Generation(Generic[T]):
     """One generation and those who follow it. Make it, `join` it and then `Sharing.begin` it."""
 
@@ -29,7 +48,8 @@ class Generation(Generic[T]):
         self._is_paid = False
         self._items: list[T] = []
         self._followers: list[Follower] = []
-        self._news = asyncio.Event()
+        self._news = _Bell()
+        self._over = _Bell()
         self._task: asyncio.Task[None] | None = None
         self._ended = False
         self._error: BaseException | None = None
@@ -58,35 +78,46 @@ class Generation(Generic[T]):
     def failed(self) -> bool:
         return self._error is not None
 
+    def give(self, item: T) -> None:
+        """One more item, for all who follow."""
+        self._items.append(item)
+        self._news.ring()
+
     def start(self, source: AsyncGenerator[T, None]) -> asyncio.Task[None]:
-        """Let the generation run in a task, which closes the source at the end."""
-        self._task = asyncio.create_task(self._run(source))
-        self._task.add_done_callback(self._end)
+        """Let the items of a source be the generation's, in a task, which closes the source at the end."""
+        return self.run(lambda: self._given(source))
+
+    async def _given(self, source: AsyncGenerator[T, None]) -> None:
+        async with aclosing(source):
+            async for item in source:
+                self.give(item)
+
+    def run(self, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        """Let the generation be what a work gives, in a task of its own."""
+        self._task = asyncio.create_task(self._run(work))
+        self._task.add_done_callback(self._must_have_ended)
         return self._task
 
-    def _end(self, task: asyncio.Task[None]) -> None:
+    def _must_have_ended(self, task: asyncio.Task[None]) -> None:
         """Where the task was cancelled before its first step, nothing else tells the followers."""
         if not self._ended:
-            self._ended, self._error = True, asyncio.CancelledError()
-            self._tell()
+            self._error = asyncio.CancelledError()
+            self._finish()
 
-    async def _run(self, source: AsyncGenerator[T, None]) -> None:
+    async def _run(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
-            async with aclosing(source):
-                async for item in source:
-                    self._items.append(item)
-                    self._tell()
+            await work()
         except BaseException as error:
             self._error, self._traceback = error, error.__traceback__
             if not isinstance(error, Exception):
                 raise
         finally:
-            self._ended = True
-            self._tell()
+            self._finish()
 
-    def _tell(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+    def _finish(self) -> None:
+        self._ended = True
+        self._news.ring()
+        self._over.ring()
 
     def join(self, deadline: float | None) -> Follower:
         follower = Follower(deadline)
@@ -104,6 +135,15 @@ class Generation(Generic[T]):
                 await self._news.wait()
             elif position == len(self._items):
                 break
+        self._must_be_well()
+
+    async def end(self) -> None:
+        """Returns when the last item is there. Raises the error where there is one."""
+        if not self._ended:
+            await self._over.wait()
+        self._must_be_well()
+
+    def _must_be_well(self) -> None:
         if self._error is not None:
             raise self._error.with_traceback(self._traceback)  # not that of whoever else raised it meanwhile
 
@@ -128,11 +168,11 @@ class Sharing(Generic[G]):
     def find(self, key: Hashable | None) -> G | None:
         return self._running.get(key)
 
-    def begin(self, key: Hashable | None, generation: G, source: AsyncGenerator[Any, None]) -> None:
-        """Let a generation run until it ends; under a key, others may find and join it."""
+    def begin(self, key: Hashable | None, generation: G, work: Callable[[], Awaitable[None]]) -> None:
+        """Let a generation run until its work ends; under a key, others may find and join it."""
         if key is not None:
             self._running[key] = generation
-        task = generation.start(source)
+        task = generation.run(work)
         self._tasks.add(task)
 
         def ended(task: asyncio.Task[None]) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from bench.evaluation.measured import Measured, read, write
 from bench.evaluation.ours import Ours
 from bench.evaluation.peer import Peer, installed
+from bench.evaluation.spending import Spent
 from bench.evaluation.workload import TASKS, workload
 from tests.conftest import ROOT
 
@@ -74,3 +76,12 @@ print(json.dumps([spent.code, spent.said.split(), spent.peak_mib, spent.cpu_seco
     assert 100 < peak_mib < 200
     assert 0 < cpu_seconds < 60
     assert seconds > 0
+
+
+def test_what_was_measured_is_read_as_it_was_written(tmp_path: Path) -> None:
+    measured = [
+        Measured("classify", 50, "a way", [Spent(1.5, 0.5, 90.0, 0, "said")]),
+        Measured("summarize", 9, "b", []),
+    ]
+    write(tmp_path / "measured.json", measured)
+    assert read(tmp_path / "measured.json") == measured

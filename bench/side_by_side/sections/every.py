@@ -5,7 +5,7 @@ from collections.abc import Callable
 from bench.side_by_side.bench import Bench
 from bench.side_by_side.fleet import Fleet
 from bench.side_by_side.results import Section
-from bench.side_by_side.sections import overhead, start, streams
+from bench.side_by_side.sections import evaluation, overhead, real_model, scaling, start, streams
 
 __all__ = ["KEYS", "measured"]
 
@@ -14,7 +14,12 @@ _Alone = Callable[[Bench], Section]
 
 _ALONGSIDE: dict[str, _Alongside] = {overhead.KEY: overhead.measure, streams.KEY: streams.measure}
 """Those that load all subjects in turns: these are started once for all of them."""
-_ALONE: dict[str, _Alone] = {start.KEY: start.measure}
+_ALONE: dict[str, _Alone] = {
+    real_model.KEY: real_model.measure,
+    start.KEY: start.measure,
+    scaling.KEY: scaling.measure,
+    evaluation.KEY: evaluation.measure,
+}
 """Those that start what they need, while nothing else runs."""
 
 KEYS = (*_ALONGSIDE, *_ALONE)

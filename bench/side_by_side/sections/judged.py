@@ -37,9 +37,21 @@ class Figures:
     ) -> Aim:
         found = self._medians.get((of, case, metric))
         name, limit = f"{metric}, {case}, {of}", f"<= {bound:g} {unit}"
-        measured = _ABSENT if found is None else f"{found:.2f} {unit}"
+        measured = _ABSENT if found is None else _said(found, unit)
         met = found is not None and found <= bound
         return Aim(text=text, metric=name, bound=limit, measured=measured, met=met, binding=binding)
 
+    def at_least(self, text: str, of: str, case: str, metric: str, *, bound: float, unit: str) -> Aim:
+        found = self._medians.get((of, case, metric))
+        measured = _ABSENT if found is None else _said(found, unit)
+        met = found is not None and found >= bound
+        name, limit = f"{metric}, {case}, {of}", f">= {bound:g} {unit}"
+        return Aim(text=text, metric=name, bound=limit, measured=measured, met=met)
+
 
 _ABSENT = "not measured"
+
+
+def _said(value: float, unit: str) -> str:
+    """Ratios with a digit more: some bounds are of percents."""
+    return f"{value:.{3 if unit == 'times' else 2}f} {unit}"

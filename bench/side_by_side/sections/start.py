@@ -94,18 +94,20 @@ def _ours(bench: Bench) -> Iterator[Row]:
 def _sizes(bench: Bench) -> Iterator[Row]:
     asked = project_requirements(ROOT)
     base = needed(asked)
-    yield row(KEY, "copydesk", INSTALLED, "without extras", "MiB", [packages_mib(base)])
+    yield row(KEY, "copydesk", INSTALLED, "size", "MiB", [packages_mib(base)])
     for extra in EXTRAS:
         more = needed([*asked, *project_requirements(ROOT, extra)]) - base
-        yield row(KEY, "copydesk", INSTALLED, f"extra {extra}", "MiB", [packages_mib(more)])
+        yield row(KEY, f"copydesk: more for the extra {extra}", INSTALLED, "size", "MiB", [packages_mib(more)])
     try:
-        yield row(KEY, "copydesk", INSTALLED, "the embedded model", "MiB", [packages_mib([MODEL])])
+        yield row(
+            KEY, "copydesk: more for the embedded model's file", INSTALLED, "size", "MiB", [packages_mib([MODEL])]
+        )
     except PackageNotFoundError:
         bench.tell(f"  {MODEL} isn't installed")
     for name in bench.subjects:
         folder = ROOT / ".bench" / name
         if folder.is_dir():
-            yield row(KEY, name, INSTALLED, "environment", "MiB", [tree_mib(folder)])
+            yield row(KEY, name, INSTALLED, "size", "MiB", [tree_mib(folder)])
 
 
 def _aims(rows: list[Row]) -> list[Aim]:

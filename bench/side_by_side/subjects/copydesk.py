@@ -31,8 +31,9 @@ class Copydesk:
     name = "copydesk"
     kind = "python"
 
-    def __init__(self, *, cached: bool = False) -> None:
+    def __init__(self, *, cached: bool = False, workers: int = 1) -> None:
         self._cached = cached
+        self._workers = workers
 
     def installed(self) -> str | None:
         return version("copydesk")
@@ -58,6 +59,7 @@ class Copydesk:
             "backends": {"canned": {**server, "concurrency": 64, "max_queue": 1000}},
             "prices": {"canned": {"input_usd": 0.15, "output_usd": 0.6}},
             "cache": {"tasks": ["summarize"] if self._cached else []},
+            "server": {"workers": self._workers},
             "database": {"url": f"sqlite:///{folder}/copydesk.db"},
         }
 

@@ -7,6 +7,7 @@ pairs of characters. Time: linear in the length of the source.
 """
 
 import math
+import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator
@@ -26,7 +27,10 @@ _LEAST_LETTERS = 4
 # A word that stands in more sentences than this says nothing of what is told there; in a short source none does.
 _MOST_FREQUENT, _FEW_SENTENCES = 0.25, 8
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
-_WORD = regex.compile(rf"(?V1)([{_UNSPACED}]+)|[[\p{{L}}\p{{M}}\p{{N}}]--[{_UNSPACED}]]+")
+_RUN = regex.compile(rf"[{_UNSPACED}]+")
+_WORD = regex.compile(rf"(?V1)[[\p{{L}}\p{{M}}\p{{N}}]--[{_UNSPACED}]]+")
+_ASCII_WORD = re.compile("[A-Za-z0-9]+")
+"""What `_WORD` finds in ASCII, in a fifth of the time."""
 
 Stretch = tuple[int, int]
 
@@ -47,10 +51,10 @@ def coverage(summary: str, source: str, chunks: list[Chunk], unit: StringIndexTy
 
 def _used(summary: str, source: str) -> Iterator[Stretch]:
     """The sentences of the source that the summary uses."""
-    told = [stems for start, end in _sentences(summary) if (stems := set(_stems(summary, start, end)))]
+    told = [stems for start, end in _sentences(summary) if (stems := _stems(summary[start:end]))]
     wanted = set().union(*told)
     sentences = list(_sentences(source))
-    held = [wanted.intersection(_stems(source, start, end)) for start, end in sentences]
+    held = [wanted & _stems(source[start:end]) for start, end in sentences]
     frequency = Counter(stem for stems in held for stem in stems)
     most = max(len(sentences) * _MOST_FREQUENT, 1) if len(sentences) >= _FEW_SENTENCES else len(sentences)
     weights = {stem: math.log(1 + len(sentences) / frequency[stem]) for stem in frequency if frequency[stem] <= most}
@@ -77,13 +81,17 @@ def _sentences(text: str) -> Iterator[Stretch]:
         yield start, len(text)
 
 
-def _stems(text: str, start: int, end: int) -> Iterator[str]:
-    for found in _WORD.finditer(text, start, end):
-        word = found.group().casefold()
-        if found.group(1) is not None:
-            yield from (word[at : at + 2] for at in range(max(1, len(word) - 1)))
-        elif len(word) >= _LEAST_LETTERS or word.isnumeric() or (len(word) > 1 and word.upper() == word):
-            yield word if word[0].isnumeric() else word[:_STEM]
+def _stems(said: str) -> set[str]:
+    """The stems of the words that tell something, and the pairs of characters of scripts without spaces."""
+    words = map(str.casefold, (_ASCII_WORD if said.isascii() else _WORD).findall(said))
+    stems = {
+        word if word[0].isnumeric() else word[:_STEM]
+        for word in words
+        if len(word) >= _LEAST_LETTERS or word.isnumeric() or (len(word) > 1 and word.upper() == word)
+    }
+    for run in map(str.casefold, () if said.isascii() else _RUN.findall(said)):
+        stems.update(run[at : at + 2] for at in range(max(1, len(run) - 1)))
+    return stems
 
 
 def _merged(source: str, stretches: Iterator[Stretch]) -> list[Stretch]:

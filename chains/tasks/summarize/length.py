@@ -23,6 +23,8 @@ def keep_length(parts: Parts) -> Callable[[Answer, SummarizeRequest], Awaitable[
 
     async def kept(draft: Answer, request: SummarizeRequest) -> tuple[str, bool]:
         words = count_words(draft.text)
+        if draft.finished and words <= request.max_words:
+            return draft.text, False
         if ask is not None and words > request.max_words:
             try:
                 second = await ask.ainvoke(inputs(request, draft.text))

@@ -1,0 +1,93 @@
+"""Evaluating a task's cases with Copydesk and with promptfoo: bench/evaluation, at a size that fits."""
+
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench.evaluation.measured import Measured, read
+from bench.evaluation.peer import PROMPTFOO, install, installed
+from bench.side_by_side.bench import Bench
+from bench.side_by_side.results import Aim, Row, Section, row
+from bench.side_by_side.sections.judged import Figures
+from bench.side_by_side.subjects.environments import ROOT
+from bench.side_by_side.subjects.subject import MissingSubject
+
+__all__ = ["KEY", "measure"]
+
+KEY = "evaluation"
+PEER, US = "promptfoo", "copydesk"
+_SUBJECTS = {"copydesk, instant backend": US}
+"""The way that does what the peer does; the other ones keep their names."""
+_CASES = {False: 200, True: 50}
+_LIMIT_S = 400
+
+_METHOD = f"""\
+`bench/evaluation`: whole commands from start to end on golden cases over and over, each with a text of its own, and
+with answers that both sides are given. Copydesk asks its scripted backend, or replays recordings; promptfoo {PROMPTFOO}
+asks a provider that answers at once, and keeps the results in its database as it does by default, or in a file. Both
+find the same wrong answers, or the run is void. Ways take turns; memory is the largest that the command held.
+"""
+_NOTES = [
+    "The start is a large part of so few cases; `python -m bench.evaluation` measures 50 and 2,000.",
+    "Copydesk's figures are those of its own metrics and statistics; promptfoo's assertions are as near to them as it "
+    "has them: ROUGE-1, words and facts of summaries, labels of classify.",
+]
+
+
+def measure(bench: Bench) -> Section:
+    """Raises MissingSubject where neither side can be measured."""
+    found = _measured(bench, _peer(bench))
+    rows = [each for one in found for each in _rows(one)]
+    return Section(
+        key=KEY,
+        title="Evaluation",
+        method=_METHOD,
+        command=bench.command(KEY),
+        rows=rows,
+        aims=_aims(rows),
+        notes=_NOTES,
+    )
+
+
+def _peer(bench: Bench) -> Path:
+    """Where promptfoo is, if it can be had."""
+    folder = ROOT / ".bench" / PEER
+    if installed(folder) is not None:
+        return folder
+    if bench.quick:
+        bench.lacks(PEER, "it isn't installed; `make bench` without --quick does that, once")
+        return folder
+    bench.tell(f"installing {PEER}")
+    try:
+        install(folder)
+    except (OSError, subprocess.CalledProcessError) as error:
+        bench.lacks(PEER, f"it can't be installed: {error}")
+    return folder
+
+
+def _measured(bench: Bench, peer: Path) -> list[Measured]:
+    """By a small process: what a process of this size starts seems to need as much memory as itself."""
+    kept = bench.new_folder(KEY) / "measured.json"
+    sizes = ["--cases", str(_CASES[bench.quick]), "--rounds", "1" if bench.quick else "3"]
+    command = [sys.executable, "-m", "bench.evaluation", *sizes, "--peer", str(peer), "--json", str(kept)]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise MissingSubject(f"bench.evaluation takes more than {_LIMIT_S} s") from error
+    if done.returncode:
+        raise MissingSubject(f"bench.evaluation ended with {done.returncode}: {done.stderr.strip()[-300:]}")
+    return read(kept)
+
+
+def _rows(one: Measured) -> Iterator[Row]:
+    case, subject = f"{one.task}, {one.cases} cases", _SUBJECTS.get(one.way, one.way)
+    yield row(KEY, subject, case, "rate", "cases/s", [one.cases / spent.seconds for spent in one.rounds])
+    yield row(KEY, subject, case, "CPU", "ms/case", [spent.cpu_seconds * 1000 / one.cases for spent in one.rounds])
+    yield row(KEY, subject, case, "memory", "MiB", [spent.peak_mib for spent in one.rounds])
+
+
+def _aims(rows: Sequence[Row]) -> list[Aim]:
+    figures = Figures(rows)
+    cases = dict.fromkeys(one.case for one in rows)
+    return [figures.times(f"ahead of promptfoo: {case}", US, PEER, case, bound=1) for case in cases]

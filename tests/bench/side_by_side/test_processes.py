@@ -1,0 +1,57 @@
+"""Programs that a run starts: what they take is counted for all of their processes, and none of these is left."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.side_by_side.processes import cpu_seconds, members, resident_mib, started
+from bench.side_by_side.subjects.subject import MissingSubject
+from tests.conftest import wait_until
+
+CHILD = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+held = b"x" * (64 << 20)
+sum(range(10**7))
+print("up", flush=True)
+time.sleep(60)
+"""
+PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {CHILD!r}]).wait()"
+
+
+def is_up(log: Path) -> bool:
+    return "up" in log.read_text()
+
+
+@pytest.mark.e2e
+def test_a_session_is_counted_and_stopped_with_children_that_ignore_the_signal(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with started([sys.executable, "-c", PARENT], log) as process:
+        assert wait_until(lambda: is_up(log))
+        assert len(members(process.pid)) == 2
+        assert cpu_seconds(process.pid) > 0.02
+        assert resident_mib(process.pid) > 64
+    assert members(process.pid) == []
+
+
+@pytest.mark.e2e
+def test_a_program_that_ends_is_told_with_its_last_words(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "raise SystemExit('no such model')"]
+    refused = pytest.raises(MissingSubject, match="it ended with 1: no such model")
+    with started(command, tmp_path / "log") as process, refused:
+        process.listens(1)
+
+
+def test_a_program_that_does_not_exist_is_told(tmp_path: Path) -> None:
+    refused = pytest.raises(MissingSubject, match="nothing-there can't be started: No such file")
+    with refused, started(["/nothing-there"], tmp_path / "log"):
+        pass
+
+
+@pytest.mark.e2e
+def test_a_program_that_never_listens_is_told(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    refused = pytest.raises(MissingSubject, match="it doesn't listen after 0 s: it wrote nothing")
+    with started(command, tmp_path / "log") as process, refused:
+        process.listens(1, limit_s=0.2)

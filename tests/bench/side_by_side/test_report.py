@@ -1,0 +1,99 @@
+"""The page: who stands where, what is missing, and pictures that are well formed."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from bench.side_by_side.machine import warning
+from bench.side_by_side.plots import bars
+from bench.side_by_side.report import markdown, plots, write_page
+from bench.side_by_side.results import Aim, row
+from bench.side_by_side.tables import figure
+from tests.bench.side_by_side.runs import MACHINE, run, section
+
+RATES = {"mlflow": [500.0], "copydesk": [1000.0, 1200.0, 900.0], "copydesk, one text": [2000.0], "direct": [50_000.0]}
+
+
+def table(text: str) -> list[list[str]]:
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.split("\n") if line.startswith("|")]
+
+
+def test_subjects_stand_in_one_order_with_their_ratios() -> None:
+    assert table(markdown(run(section(rates=RATES)), {})) == [
+        ["", "rate, requests/s", "copydesk's rate, times"],
+        ["---", "---", "---"],
+        ["direct", "50,000", "0.020"],
+        ["copydesk", "1,000 (900 to 1,200)", "-"],
+        ["mlflow", "500", "2.00"],
+        ["copydesk, one text", "2,000", "0.500"],
+    ]
+
+
+def test_a_table_without_copydesk_has_no_ratios() -> None:
+    assert table(markdown(run(section(rates={"mlflow": [500.0]})), {}))[0] == ["", "rate, requests/s"]
+
+
+def test_who_is_missing_is_told_with_the_reason() -> None:
+    assert "**litellm is missing:** no pip" in markdown(run(missing={"litellm": "no pip"}), {})
+
+
+def test_a_machine_that_was_busy_is_told() -> None:
+    busy = run().model_copy(update={"machine": MACHINE.model_copy(update={"load": 3.5})})
+    assert "this machine isn't idle: 3.5 processes" in markdown(busy, {})
+    assert "idle" not in markdown(run(), {})
+    assert warning(MACHINE) is None
+
+
+@pytest.mark.parametrize(
+    ("met", "binding", "why", "reasons", "verdict", "explained"),
+    [
+        (True, True, "", {"fast": "slow"}, "met", None),
+        (False, True, "", {}, "**missed**", None),
+        (False, True, "", {"fast": "the heap"}, "**missed**", "*fast* is missed: the heap"),
+        (False, True, "the loop", {"fast": "the heap"}, "**missed**", "*fast* is missed: the loop"),
+        (False, False, "", {}, "missed (a hope)", None),
+    ],
+)
+def test_an_aim_is_judged_and_explained(
+    met: bool, binding: bool, why: str, reasons: dict[str, str], verdict: str, explained: str | None
+) -> None:
+    aim = Aim(text="fast", metric="rate", bound="<= 1 ms", measured="2.00 ms", met=met, why=why, binding=binding)
+    page = markdown(run(section(rates=RATES, aims=[aim])), reasons)
+    assert ["fast", "<= 1 ms", "2.00 ms", verdict] in table(page)
+    assert (explained is None and "is missed" not in page) or (explained is not None and explained in page)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(123_456.7, "123,457"), (99.94, "99.9"), (9.876, "9.88"), (0.0444, "0.044"), (0, "0.000")]
+)
+def test_a_figure_has_three_digits_or_so(value: float, shown: str) -> None:
+    assert figure(value) == shown
+
+
+def test_plots_have_a_bar_for_each_subject_but_the_backend() -> None:
+    (name, picture), *others = plots(run(section(rates=RATES)))
+    assert (name, others) == ("rate.svg", [])
+    texts = [element.text for element in ElementTree.fromstring(picture).iter() if element.text]
+    assert [text for text in texts if text in RATES] == ["copydesk", "mlflow"]
+
+
+def test_bars_are_as_long_as_their_figures_and_names_are_escaped() -> None:
+    rows = [row("s", name, "c", "m", "<ms>", rounds) for name, rounds in {"a & b": [100.0], "c": [50.0]}.items()]
+    root = ElementTree.fromstring(bars("A <title>", "note", rows))
+    ground, first, second = (each for each in root.iter() if each.tag.endswith("rect"))
+    assert float(first.attrib["width"]) == pytest.approx(2 * float(second.attrib["width"]), abs=0.2)
+    assert float(first.attrib["x"]) + float(first.attrib["width"]) < float(ground.attrib["width"])
+
+
+def test_a_plot_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="nothing to plot"):
+        bars("A title", "", [])
+
+
+def test_a_page_stands_beside_its_pictures_and_old_ones_go(tmp_path: Path) -> None:
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "gone.svg").write_text("")
+    write_page(run(section(rates=RATES)), {}, tmp_path / "benchmarks.md")
+    assert [each.name for each in (tmp_path / "benchmarks").iterdir()] == ["rate.svg"]
+    assert "(benchmarks/rate.svg)" in (tmp_path / "benchmarks.md").read_text()

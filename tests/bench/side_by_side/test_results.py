@@ -1,0 +1,59 @@
+"""Results: what a row says of its rounds, what is stored, and what a part of a run renews."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from bench.side_by_side.results import Aim, Run, row
+from tests.bench.side_by_side.runs import run, section
+
+
+@pytest.mark.parametrize(
+    ("rounds", "median", "low", "high"),
+    [([3.0], 3, 3, 3), ([5.0, 1.0, 2.0], 2, 1, 5), ([4.0, 1.0, 2.0, 3.0], 2.5, 1, 4)],
+)
+def test_a_row_says_median_lowest_and_highest_of_its_rounds(
+    rounds: list[float], median: float, low: float, high: float
+) -> None:
+    made = row("overhead", "copydesk", "at once, 1", "rate", "requests/s", rounds)
+    assert (made.median, made.low, made.high, made.rounds) == (median, low, high, rounds)
+
+
+def test_a_row_of_no_round_is_refused() -> None:
+    with pytest.raises(ValueError, match="copydesk, at once, 1: no round measured rate"):
+        row("overhead", "copydesk", "at once, 1", "rate", "requests/s", [])
+
+
+def test_a_run_is_read_as_it_was_written(tmp_path: Path) -> None:
+    aim = Aim(text="a", metric="rate", bound=">= 1 times", measured="2.00 times", met=True)
+    made = run(section(rates={"copydesk": [1.0, 2.0], "mlflow": [3.0]}, aims=[aim]), missing={"litellm": "no pip"})
+    made.write(tmp_path / "run.json")
+    assert Run.read(tmp_path / "run.json") == made
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"machine": {}, "more": 1}'])
+def test_what_is_no_run_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(ValidationError):
+        Run.read(tmp_path / "run.json")
+
+
+def test_a_median_is_found_by_section_subject_case_and_metric() -> None:
+    made = run(section(rates={"copydesk": [1.0], "mlflow": [3.0]}))
+    assert made.median("overhead", "mlflow", "at once, 16", "rate") == 3
+    assert made.median("overhead", "mlflow", "at once, 1", "rate") is None
+
+
+def test_a_part_of_a_run_renews_its_own_sections_and_adds_what_is_new() -> None:
+    old = run(section("overhead", rates={"copydesk": [1.0]}), section("streams", rates={"copydesk": [2.0]}))
+    new = run(section("streams", rates={"copydesk": [9.0]}), section("start", rates={"copydesk": [8.0]}))
+    renewed = old.renewed(new)
+    assert [each.key for each in renewed.sections] == ["overhead", "streams", "start"]
+    assert [each.rows[0].median for each in renewed.sections] == [1, 9, 8]
+
+
+def test_a_subject_that_is_measured_now_is_missing_no_more() -> None:
+    old = run(missing={"litellm": "no pip", "mlflow": "no pip"}, versions={"copydesk": "1"})
+    renewed = old.renewed(run(versions={"copydesk": "2", "litellm": "3"}))
+    assert (renewed.missing, renewed.versions) == ({"mlflow": "no pip"}, {"copydesk": "2", "litellm": "3"})

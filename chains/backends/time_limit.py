@@ -26,7 +26,7 @@ class TimeLimit:
     async def wait(self, work: Awaitable[T], at: float) -> T:
         """The work's result. Where it isn't there `at` that time of the loop's clock, it is cancelled; raises
         TimeoutError then, but CancelledError where somebody else cancels the task too."""
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         assert task is not None
         cancelling = task.cancelling()
         self._waiting, self._at = task, at

@@ -9,6 +9,7 @@ from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, Us
 
 from chains.backends.control_strings import neutralise
 from chains.backends.streamed import CallOptions, role_of
+from chains.message_text import text_of
 
 __all__ = ["Delta", "Ending", "chat_messages", "delta", "is_error", "request_options"]
 
@@ -42,7 +43,7 @@ class Ending:
 
 def chat_messages(messages: Sequence[BaseMessage]) -> list[dict[str, str]]:
     """The messages with no control string in any content. Raises ValueError for one that isn't text."""
-    return [{"role": role_of(message), "content": neutralise(str(message.text))} for message in messages]
+    return [{"role": role_of(message), "content": neutralise(text_of(message))} for message in messages]
 
 
 def request_options(options: CallOptions, *, strict_schema: bool) -> dict[str, Any]:

@@ -23,6 +23,8 @@ async def in_parallel(work: Callable[[In], Awaitable[Out]], items: Sequence[In],
 
     Where one fails the others are cancelled and awaited, and its error is raised as it is.
     """
+    if len(items) == 1:
+        return [await work(items[0])]
     results: dict[int, Out] = {}
     waiting = iter(enumerate(items))
 

@@ -6,7 +6,6 @@ are spent, so that a window can be overdrawn: it begins with the first tokens an
 used up nothing more is let in until then.
 """
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,7 +42,7 @@ class OwnWindows:
         """Count a request, unless it is one too many: then False."""
         limit, now = self._share(per_minute), self._clock()
         minute, counted, before = self._counted((key_id, limit), now)
-        if math.floor(before * _part_left(now) + counted) >= limit:
+        if int(before * _left(now) / WINDOW_S + counted) >= limit:
             return False
         self._requests[key_id, limit] = minute, counted + 1, before
         return True
@@ -51,14 +50,11 @@ class OwnWindows:
     def requests(self, key_id: str, per_minute: int) -> Standing:
         limit, now = self._share(per_minute), self._clock()
         _, counted, before = self._counted((key_id, limit), now)
-        left = _part_left(now) * WINDOW_S
-        resets = [0.0] if not (counted or before) else []
-        if before:  # one of them less counts after each of these
-            resets.append(left % (WINDOW_S / before))
-        if counted:
-            resets.append(left)
-        remaining = max(0, limit - math.floor(before * left / WINDOW_S + counted))
-        return Standing("requests", limit, remaining, min(resets))
+        left = _left(now)
+        remaining = limit - int(before * left / WINDOW_S + counted)
+        # Of those of the minute before, one less counts after each part of this one.
+        reset_s = left % (WINDOW_S / before) if before else left * bool(counted)
+        return Standing("requests", limit, max(0, remaining), reset_s)
 
     def spend(self, key_id: str, per_minute: int, tokens: int) -> None:
         """Count tokens that were spent."""
@@ -84,6 +80,6 @@ class OwnWindows:
         return minute, 0, known[1] if known[0] == minute - 1 else 0
 
 
-def _part_left(now: float) -> float:
-    """How much of the current minute is left, 0 to 1: so much of the one before is still within 60 s."""
-    return 1 - now / WINDOW_S % 1
+def _left(now: float) -> float:
+    """Seconds that are left of the current minute: so much of the one before is still within 60 s."""
+    return WINDOW_S - now % WINDOW_S

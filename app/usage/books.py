@@ -73,11 +73,11 @@ class UsageBooks:
         """The sum over all backends that the request used. The cost is left out where none of them has a price; one
         that came from another request's generation, or from the cache, costs nothing."""
         cost = energy = water = 0
-        for (name, _), usage in ledger.shares.items():
-            share = self._reckoned(name, usage, ledger.seconds.get((name, _), 0.0))
+        has_price = backend in self.prices and not ledger.shares
+        for pair, usage in ledger.shares.items():
+            share = self._reckoned(pair[0], usage, ledger.seconds.get(pair, 0.0))
             cost, energy, water = cost + share[0], energy + share[1], water + share[2]
-        names = {name for name, _ in ledger.shares} or {backend}
-        has_price = any(name in self.prices for name in names)
+            has_price = has_price or pair[0] in self.prices
         return Bill(cost if has_price else None, energy, water, self.footprint.method(backend))
 
     def _reckoned(self, backend: str, usage: Usage, seconds: float) -> tuple[int, int, int]:
@@ -119,13 +119,17 @@ class UsageBooks:
             self.totals.written(batch.spent())
 
     async def run(self) -> None:
-        """Write every half second; after a failure at growing distances."""
+        """Write every half second; after a failure at growing distances.
+
+        Never more often: under load there is always something more, and who writes that at once writes all the time.
+        """
         pause = _INTERVAL_S
         while True:
             await asyncio.sleep(pause)
             try:
-                while self._batch is not None or self._pending:
+                if self._batch is not None:  # the last try failed
                     await self.flush()
+                await self.flush()
             except Exception as error:  # whatever it is: books that end in silence would be worse
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
                 _log.warning("usage is not written yet, and kept: %s", _reason(error))

@@ -2,6 +2,7 @@
 
 import random
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ class Bench:
     subjects: dict[str, Subject]
     folder: Path
     missing: dict[str, str] = field(default_factory=dict)
+    began: float = field(default_factory=time.monotonic)
 
     def taking_turns(self, named: Sequence[Named], rounds: int | None = None) -> Iterator[Named]:
         """Each of them once a round, in an order that differs: what slows the machine for a while slows none alone."""
@@ -53,8 +55,8 @@ class Bench:
         return f'make bench ARGS="--only {key}{" --quick" if self.quick else ""}"'
 
     def tell(self, line: str) -> None:
-        """How far it is, on standard error."""
-        print(line, file=sys.stderr, flush=True)
+        """How far it is, with the seconds since its start, on standard error."""
+        print(f"{time.monotonic() - self.began:4.0f} s  {line}", file=sys.stderr, flush=True)
 
 
 Measure = Callable[[Bench], Section]

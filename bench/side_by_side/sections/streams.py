@@ -23,10 +23,9 @@ process of its own reads: so many streams start at the same moment, and the next
 has a text of its own. The time is from the request to the first token, CPU time that of all processes of the subject.
 """
 
-_WAVES = {1: 5, 16: 4}
-"""How many times so many streams are started, in a round."""
+_WAVES = {False: {1: 5, 16: 4}, True: {1: 3, 16: 2}}
+"""By whether it is quick: how many times so many streams are started, in a round."""
 _ROUNDS = {False: 3, True: 1}
-"""By whether it is quick."""
 
 US, DIRECT = "copydesk", "direct"
 _PEERS = {"mlflow": "MLflow's gateway", "portkey": "Portkey's gateway", "langserve": "LangServe", "litellm": "LiteLLM"}
@@ -54,19 +53,19 @@ def measure(bench: Bench, fleet: Fleet) -> Section:
 
 def _in_turns(bench: Bench, fleet: Fleet, found: Found) -> dict[str, str]:
     """Tells of those whose streams fail why."""
-    subjects, failed = fleet.on(TOKENS), {}
+    subjects, failed, waves = fleet.on(TOKENS), {}, _WAVES[bench.quick]
     for name, subject in subjects.items():
         try:
-            streamed(subject, max(_WAVES), 1, "first")  # connected, and all is loaded
+            streamed(subject, 16, 1, "first")  # connected, and all is loaded
         except MissingSubject as error:
             failed[name] = str(error)
-    turns = [(name, count) for count in _WAVES for name in subjects]
+    turns = [(name, count) for count in waves for name in subjects]
     found.update({turn: [] for turn in turns})  # in this order
     for number, (name, count) in enumerate(bench.taking_turns(turns, _ROUNDS[bench.quick])):
         if name in failed:
             continue
         try:
-            streams = streamed(subjects[name], count, _WAVES[count], str(number))
+            streams = streamed(subjects[name], count, waves[count], str(number))
         except MissingSubject as error:
             failed[name] = str(error)
             continue
@@ -85,7 +84,7 @@ def _rows(subject: str, count: int, rounds: Sequence[Streamed]) -> Iterator[Row]
     yield made("first token", "ms", [statistics.median(each.found.firsts) * 1000 for each in rounds])
     yield made("slowest first token", "ms", [max(each.found.firsts) * 1000 for each in rounds])
     yield made("end", "ms", [statistics.median(each.found.ends) * 1000 for each in rounds])
-    tokens = count * _WAVES[count] * TOKEN_COUNT
+    tokens = len(rounds[0].found.firsts) * TOKEN_COUNT
     if count > 1 and any(each.cpu_s for each in rounds):  # of one stream it is too little to be told
         yield made("CPU", "ms/1,000 tokens", [each.cpu_s * 1e6 / tokens for each in rounds])
 

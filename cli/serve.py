@@ -12,7 +12,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,9 +24,10 @@ from app.telemetry.logs import start_logging, warn_of_texts
 from app.telemetry.secrets import secrets_of
 from chains.errors import ConfigurationError, PromptSetError
 from cli.options import ConfigFile
-from cli.workers import Workers
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from fastapi import FastAPI
 
     from app.edge.server import EdgeServer
@@ -97,6 +97,8 @@ def _run(settings: Settings, listener: socket.socket, app: "FastAPI | None") -> 
     if settings.server.workers == 1:
         _serve(settings, listener, app=app)
         return
+    from cli.workers import Workers
+
     with tempfile.TemporaryDirectory(prefix="copydesk-metrics-") as folder:
         # Only for the workers, which read it when they begin: this process counts nothing.
         os.environ[FOLDER_VARIABLE] = folder
@@ -107,7 +109,7 @@ def _run(settings: Settings, listener: socket.socket, app: "FastAPI | None") -> 
 
 
 def _serve(
-    settings: Settings, listener: socket.socket, line: Connection | None = None, app: "FastAPI | None" = None
+    settings: Settings, listener: socket.socket, line: "Connection | None" = None, app: "FastAPI | None" = None
 ) -> None:
     """Serve until told to stop: by a signal, or on the line to the parent of several workers. The application is built
     where none is given."""
@@ -137,7 +139,7 @@ def _serve(
         sys.exit(128 + server.forced_by)
 
 
-def _obey(line: Connection, server: "EdgeServer") -> None:
+def _obey(line: "Connection", server: "EdgeServer") -> None:
     """What the parent says. Without it nothing holds the port, the model or the other workers: then this one ends."""
     while True:
         try:

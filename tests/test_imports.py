@@ -130,7 +130,9 @@ def test_nor_does_it_import_parsers_while_it_reads_documents(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("first", "own", "foreign"),
     [
-        pytest.param("serve", "cli.serve", ("cli.prompts", "cli.run", "langchain_core", "fastapi"), id="serve"),
+        pytest.param(
+            "serve", "cli.serve", ("cli.prompts", "cli.run", "cli.workers", "langchain_core", "fastapi"), id="serve"
+        ),
         pytest.param("keys", "cli.keys", ("cli.serve", "fastapi"), id="keys"),
     ],
 )

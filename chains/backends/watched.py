@@ -72,7 +72,8 @@ async def watched(
             chunk: AIMessageChunk | None = None
             try:
                 # Each wait has its limit: one that spanned the `yield` would cancel whoever consumes.
-                chunk = await limit.wait(anext(chunks, None), min(ends, total))
+                with limit.until(min(ends, total)):
+                    chunk = await anext(chunks, None)
                 if chunk is not None and (says := _says_something(chunk)):
                     bounds.take(chunk, backend)
             except CopydeskError:

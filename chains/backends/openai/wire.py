@@ -1,7 +1,7 @@
 """What is sent to `/chat/completions`, and what its chunks say."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.messages import BaseMessage
@@ -24,7 +24,7 @@ class Delta:
     finish: str | None = None
     model: str | None = None
     usage: UsageMetadata | None = None
-    logprobs: list[dict[str, Any]] = field(default_factory=list)
+    logprobs: Sequence[dict[str, Any]] = ()
 
 
 @dataclass(slots=True)
@@ -106,7 +106,7 @@ def delta(event: Any) -> Delta:
         finish=choice.get("finish_reason"),
         model=model,
         usage=usage,
-        logprobs=[_logprob(_object(token)) for token in logprobs.get("content") or ()],
+        logprobs=[_logprob(_object(token)) for token in logprobs.get("content") or ()] if logprobs else (),
     )
 
 

@@ -119,13 +119,17 @@ class UsageBooks:
             self.totals.written(batch.spent())
 
     async def run(self) -> None:
-        """Write every half second; after a failure at growing distances."""
+        """Write every half second; after a failure at growing distances.
+
+        Never more often: under load there is always something more, and who writes that at once writes all the time.
+        """
         pause = _INTERVAL_S
         while True:
             await asyncio.sleep(pause)
             try:
-                while self._batch is not None or self._pending:
+                if self._batch is not None:  # the last try failed
                     await self.flush()
+                await self.flush()
             except Exception as error:  # whatever it is: books that end in silence would be worse
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
                 _log.warning("usage is not written yet, and kept: %s", _reason(error))

@@ -51,7 +51,7 @@ _PLOTS = (
 
 def markdown(run: Run, reasons: Mapping[str, str], *, pictures: str | None = None) -> str:
     """The page. `reasons` explains aims that are missed, by their text; `pictures` is where the plots are, if shown."""
-    lines = [_HEAD, *_provenance(run)]
+    lines = [_HEAD, *_provenance(run), "", _verdict(run)]
     for section in run.sections:
         lines += ["", f"## {section.title}", "", section.method.strip(), "", f"Again: `{section.command}`"]
         lines += aims_table(section.aims, reasons) if section.aims else []
@@ -97,6 +97,14 @@ def _provenance(run: Run) -> Iterator[str]:
     yield from ("", "Versions: " + ", ".join(f"{name} {version}" for name, version in run.versions.items()) + ".")
     for name, reason in run.missing.items():
         yield from ("", f"**{name} is missing:** {reason}")
+
+
+def _verdict(run: Run) -> str:
+    """In a sentence, how many of the binding aims are met, and which are not."""
+    aims = [(section.title, aim) for section in run.sections for aim in section.aims if aim.binding]
+    missed = [f"{title}: {aim.text} ({aim.measured}, bound {aim.bound})" for title, aim in aims if not aim.met]
+    told = f"Binding aims that are met: {len(aims) - len(missed)} of {len(aims)}."
+    return f"{told} Missed: {'; '.join(missed)}." if missed else told
 
 
 def _shown(run: Run, section: Section, pictures: str) -> Iterator[str]:

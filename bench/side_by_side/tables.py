@@ -50,7 +50,7 @@ def _table(rows: Sequence[Row], order: Sequence[str]) -> Iterator[str]:
     ranks = {name: number for number, name in enumerate(order)}
     compared = [name for name in _RATIOS if name in metrics and name in found.get(US, {}) and len(found) > 1]
     heads = [f"{name}, {unit}" if unit else name for name, unit in metrics.items()]
-    yield _line(["", *heads, *(f"copydesk's {name}, times" for name in compared)])
+    yield _line(["", *heads, *(f"copydesk's {name} / its" for name in compared)])
     yield _line(["---"] * (1 + len(heads) + len(compared)))
     for subject in sorted(found, key=lambda name: ranks.get(name, len(ranks))):
         cells = [_shown(found[subject].get(name)) for name in metrics]

@@ -157,7 +157,7 @@ in JSON that writes the joiner as `\\u2060`, which is then kept."""
 
 def neutralise(text: str) -> str:
     """`text` without any control string: one JOINER more behind the first character of each."""
-    if not any(opener in text for opener in _OPENERS):
+    if not any(map(text.__contains__, _OPENERS)):
         return text
     return _OPENER_OF_CONTROL.sub(rf"\g<0>{JOINER}", text)
 

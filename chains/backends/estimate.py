@@ -27,10 +27,14 @@ class PromptSize:
     @classmethod
     def of(cls, contents: Sequence[str]) -> "PromptSize":
         return cls(
-            size=sum(len(content.encode(errors="surrogatepass")) for content in contents),
+            size=sum(map(_bytes, contents)),
             words=sum(len(content.split()) for content in contents),
             messages=len(contents),
         )
+
+
+def _bytes(content: str) -> int:
+    return len(content) if content.isascii() else len(content.encode(errors="surrogatepass"))
 
 
 class TokenEstimate:

@@ -18,6 +18,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from chains.backends.configuration import Timeouts
 from chains.backends.watched import MOST_TOKENS, Bounds, watched
 from chains.errors import BackendProtocolError
+from chains.message_text import text_of
 
 __all__ = ["CallOptions", "StreamedChatModel", "role_of"]
 
@@ -74,7 +75,7 @@ def role_of(message: BaseMessage) -> str:
     """`system`, `user` or `assistant`. Raises ValueError for another message, or one that holds more than text."""
     if message.type not in _ROLES:
         raise ValueError(f"The model takes system, human and AI messages, not one of type {message.type!r}")
-    if message.text != message.content and any(_is_no_text(block) for block in message.content):
+    if not isinstance(message.content, str) and any(_is_no_text(block) for block in message.content):
         raise ValueError(f"The model takes text only; a {message.type} message holds something else")
     return _ROLES[message.type]
 
@@ -145,7 +146,7 @@ class StreamedChatModel(BaseChatModel):
         usage, metadata, logprobs = None, dict[str, Any](), list[Any]()
         async with aclosing(self._checked(messages, CallOptions.of(stop, kwargs))) as chunks:
             async for chunk in chunks:
-                pieces.append(str(chunk.text))
+                pieces.append(text_of(chunk))
                 usage = chunk.usage_metadata or usage
                 logprobs += chunk.response_metadata.get("logprobs", ())
                 metadata |= chunk.response_metadata
@@ -181,10 +182,11 @@ class StreamedChatModel(BaseChatModel):
         said = watched(self._chunks(messages, options), self.timeouts, bounds, self.backend)
         async with aclosing(said) as chunks:
             async for chunk in chunks:
-                finish = chunk.response_metadata.get("finish_reason", finish)
-                if (name := str(chunk.response_metadata.get("model_name", ""))).startswith("/"):
-                    # llama-server names its model by its path, which is no business of a caller's.
-                    chunk.response_metadata["model_name"] = name.rpartition("/")[2]
+                if metadata := chunk.response_metadata:
+                    finish = metadata.get("finish_reason", finish)
+                    if (name := str(metadata.get("model_name", ""))).startswith("/"):
+                        # llama-server names its model by its path, which is no business of a caller's.
+                        metadata["model_name"] = name.rpartition("/")[2]
                 yield chunk
         if finish not in _FINISHED:
             raise BackendProtocolError("the answer ended before it was complete", backend=self.backend)

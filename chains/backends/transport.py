@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from math import nan
@@ -144,17 +144,15 @@ class Transport:
             )
         return self._session
 
-    @asynccontextmanager
-    async def translated(self) -> AsyncIterator[None]:
+    def translated(self) -> AbstractAsyncContextManager[None]:
         """Every foreign error of the block as one of ours: what isn't aiohttp's is an answer in a form that nobody
         expected."""
-        try:
-            yield
-        except CopydeskError:
-            raise
-        except Exception as error:
-            kind, message = self._meaning(error)
-            raise kind(message, backend=self.backend, original=error) from error
+        return _Translation(self)
+
+    def ours(self, error: Exception) -> BackendError:
+        """What a foreign error means."""
+        kind, message = self._meaning(error)
+        return kind(message, backend=self.backend, original=error)
 
     def _meaning(self, error: Exception) -> tuple[type[BackendError], str]:
         # aiohttp's classes derive from one another: the most special ones come first.
@@ -177,6 +175,20 @@ class Transport:
         if isinstance(error, aiohttp.ClientError):
             return BackendProtocolError, f"the answer is no proper HTTP ({type(error).__name__})"
         return BackendProtocolError, "the answer is malformed or incomplete"
+
+
+class _Translation:
+    """Raises our errors for the foreign ones of its block."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, Exception) and not isinstance(error, CopydeskError):
+            raise self._transport.ours(error) from error
 
 
 def refusal(backend: str, status: int, raw: bytes, retry_after_header: str | None = None) -> BackendError:

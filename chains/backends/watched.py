@@ -9,6 +9,7 @@ from langchain_core.messages import AIMessageChunk
 from chains.backends.configuration import Timeouts
 from chains.backends.time_limit import TimeLimit
 from chains.errors import BackendError, BackendProtocolError, BackendTimeout, CopydeskError
+from chains.message_text import text_of
 
 __all__ = ["MOST_TOKENS", "Bounds", "token_count", "watched"]
 
@@ -44,11 +45,12 @@ class Bounds:
 
     def take(self, chunk: AIMessageChunk, backend: str) -> None:
         """Count a chunk. Raises BackendProtocolError for one too many."""
-        said = [str(chunk.text)]
+        self._characters -= len(text_of(chunk))
+        self._pieces -= 1
         for token in chunk.response_metadata.get("logprobs", ()):
-            said += [token["token"], *(other["token"] for other in token["top_logprobs"])]
-        self._characters -= sum(map(len, said))
-        self._pieces -= len(said)
+            said = [token["token"], *(other["token"] for other in token["top_logprobs"])]
+            self._characters -= sum(map(len, said))
+            self._pieces -= len(said)
         if self._characters < 0 or self._pieces < 0:
             message = f"the server sends far more than the {self.tokens} tokens that it was asked for"
             raise BackendProtocolError(f"{message}: it ignores max_tokens; update it", backend=backend)
@@ -70,7 +72,8 @@ async def watched(
             chunk: AIMessageChunk | None = None
             try:
                 # Each wait has its limit: one that spanned the `yield` would cancel whoever consumes.
-                chunk = await limit.wait(anext(chunks, None), min(ends, total))
+                with limit.until(min(ends, total)):
+                    chunk = await anext(chunks, None)
                 if chunk is not None and (says := _says_something(chunk)):
                     bounds.take(chunk, backend)
             except CopydeskError:

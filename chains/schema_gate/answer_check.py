@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Mapping
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 from jsonschema import FormatChecker
@@ -21,7 +22,7 @@ class AnswerCheck:
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
         self._validator = schema_validator(schema, _formats())
-        self._parts = _parts(schema)
+        self._parts = _parts(dict(schema))
 
     async def first_wrong(self, value: Any, characters: int) -> tuple[str, str] | None:
         """Where an answer of so many characters breaks the schema, and what is wrong there, in words that quote it.
@@ -43,11 +44,12 @@ class AnswerCheck:
 
 
 def _parts(schema: Any) -> int:
-    if isinstance(schema, Mapping):
+    if isinstance(schema, dict):
         return 1 + sum(map(_parts, schema.values()))
     return sum(map(_parts, schema)) if isinstance(schema, list) else 0
 
 
+@cache
 def _formats() -> FormatChecker:
     """The formats that the gate lets through; texts only, and within Python's years 1 to 9999."""
     checker = FormatChecker(formats=())

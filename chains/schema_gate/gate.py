@@ -41,15 +41,15 @@ def gate(schema: Mapping[str, Any], pointer: str) -> dict[str, Any]:
 def _check_size(schema: Mapping[str, Any], pointer: str, wrong: WrongPlaces) -> None:
     """Before anything else: a walk that stops as soon as it is clear that there is too much."""
     least = 0
-    waiting: list[tuple[Any, int]] = [(schema, 1)]
+    waiting: list[tuple[Any, int]] = [(dict(schema), 1)]
     while waiting:
         value, depth = waiting.pop()
         if depth > _DEEPEST_JSON:
             wrong.give_up(pointer, "too_deep", f"The schema is nested more than {DEEPEST} schemas deep: flatten it")
-        least += 2 + (len(value) if isinstance(value, (str, Mapping, list)) else 0)
+        least += 2 + (len(value) if isinstance(value, (str, dict, list)) else 0)
         if least > 2 * LONGEST_SCHEMA_BYTES:
             wrong.give_up(pointer, "too_large", f"The schema is far too large. {_SMALLER}")
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             least += sum(map(len, value))
             waiting.extend((part, depth + 1) for part in value.values())
         elif isinstance(value, list):

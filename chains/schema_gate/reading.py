@@ -21,6 +21,9 @@ from chains.schema_gate.wrong_places import WrongPlaces, below
 
 __all__ = ["Reading"]
 
+_RANGES = frozenset({"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"})
+_COSTLY = _RANGES | {"enum", "const", "minItems", "maxItems", "format"}
+
 
 class Reading:
     """One pass over one schema. Wrong places go to `wrong`, and reading goes on after them where it can."""
@@ -151,7 +154,8 @@ class Reading:
 
     def _count_costly(self, read: Mapping[str, Any], pointer: str) -> None:
         """Add up what grammar compilers take long for."""
-        ranges = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
+        if _COSTLY.isdisjoint(read):
+            return
         for what, more, most, remedy in (
             ("enum values", len(listed(read)), MOST_ENUM_VALUES, "use a string where there are so many"),
             (
@@ -160,7 +164,7 @@ class Reading:
                 MOST_ITEMS_IN_ALL,
                 "lower them, or leave some out",
             ),
-            ("numbers with bounds", bool(ranges & read.keys()), MOST_RANGES, "check some bounds yourself"),
+            ("numbers with bounds", not _RANGES.isdisjoint(read), MOST_RANGES, "check some bounds yourself"),
             ("texts with a format", "format" in read, MOST_FORMATS, "use plain strings for some"),
         ):
             self._costly[what] += more

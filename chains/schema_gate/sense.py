@@ -30,7 +30,7 @@ def types_of(read: Mapping[str, Any]) -> tuple[str, ...]:
 def check_sense(read: Mapping[str, Any], types: tuple[str, ...], pointer: str, wrong: WrongPlaces) -> None:
     """Note the contradictions of one part of the types. Its parts are not looked at."""
     for name in read:
-        if name in _OF_TYPES and not _OF_TYPES[name] & set(types):
+        if name in _OF_TYPES and _OF_TYPES[name].isdisjoint(types):
             meant = " or ".join(sorted(_OF_TYPES[name]))
             wrong.add(below(pointer, name), "contradictory", f"{name} is for a type {meant}, which this is not")
     _check_pairs(read, pointer, wrong)

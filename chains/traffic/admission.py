@@ -36,7 +36,9 @@ class Admission:
         self._queues: dict[int, FairQueue[Request]] = {rank: FairQueue() for rank in RANKS}
         self._foresights = {rank: Foresight() for rank in RANKS}
         self._running: set[Request] = set()
+        self._queued = 0
         meter.sized(backend, slots)
+        meter.queued(backend, 0)
 
     @property
     def slots(self) -> int:
@@ -49,14 +51,13 @@ class Admission:
 
     @property
     def queued(self) -> int:
-        return sum(len(queue) for queue in self._queues.values())
+        return self._queued
 
     def resize(self, slots: int) -> None:
         """Change the number of slots, 1 or more. Whatever runs goes on."""
         self._slots = slots
         self._meter.sized(self._backend, slots)
-        if self.queued:
-            self._hand_out(_now())
+        self._hand_out(_now())
 
     def slot(self, ticket: Ticket) -> AbstractAsyncContextManager[float]:
         """Hold a slot inside the block; yields how many seconds were waited for it.
@@ -148,7 +149,7 @@ class Admission:
         request.waits = True
         self._queues[request.rank].add(request)
         self._set_timer(request)
-        self._tell()
+        self._count_queued(1)
         try:
             error = await request.outcome
         except asyncio.CancelledError:
@@ -195,13 +196,13 @@ class Admission:
     def _leave_queue(self, request: Request) -> None:
         request.waits = False
         self._queues[request.rank].remove(request)
-        self._tell()
+        self._count_queued(-1)
 
     def _run(self, request: Request, now: float) -> None:
         request.started = now
         self._running.add(request)
         self._meter.waited(self._backend, now - request.arrived)
-        self._tell()
+        self._meter.in_use(self._backend, self.busy)
 
     def _release(self, request: Request, *, answered: bool) -> None:
         now = _now()
@@ -212,13 +213,16 @@ class Admission:
             self._times.answered(request.kind, used, now, probe=request.is_probe)
         else:
             self._times.failed(request.kind, used, now)
+        self._meter.in_use(self._backend, self.busy)
         self._hand_out(now)
 
     def _hand_out(self, now: float) -> None:
         """Give the free slots to those whose turn it is."""
-        while self.busy < self._slots and (queue := next(filter(len, self._queues.values()), None)):
+        while self._queued and self.busy < self._slots:
+            queue = next(filter(len, self._queues.values()))
             request = queue.take()
             request.waits = False
+            self._count_queued(-1)
             overdue = not request.is_cancelled and now > self._latest_start(request)
             if overdue:
                 self._foresights[request.rank].gave_up(request, now)
@@ -228,11 +232,10 @@ class Admission:
                 self._foresights[request.rank].came_true(request, now)
                 self._run(request, now)
             request.wake(self._overdue(request, now) if overdue else None)
-        self._tell()
 
-    def _tell(self) -> None:
-        self._meter.queued(self._backend, self.queued)
-        self._meter.in_use(self._backend, self.busy)
+    def _count_queued(self, change: int) -> None:
+        self._queued += change
+        self._meter.queued(self._backend, self._queued)
 
     def _overdue(self, request: Request, now: float) -> BackendBusy:
         deadline, estimate = request.ticket.deadline(), self._times.estimate(request.kind)

@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 
 from chains.ledger import Ledger, current_ledger, usage_of
+from chains.message_text import text_of
 from chains.recordings import Recordings, current_recordings
 from chains.result import CacheState, Usage
 from chains.terms import Terms
@@ -20,6 +21,8 @@ from chains.traffic.retries import Tries
 from chains.traffic.sharing import Follower, Generation
 
 __all__ = ["Boarding", "Call", "Flight", "Settlement", "settle", "whole_message"]
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,7 @@ class Call:
         said = [(message.type, message.content) for message in self.messages]
         # No caller gets what another one's text produced, and no repeat of an evaluation another one's answer.
         told = [self.terms.caller, self.terms.repeat, said, self.keywords]
-        canonical = json.dumps(told, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return hashlib.sha256(_CANONICAL.encode(told).encode()).hexdigest()
 
 
 class Flight(Generation[AIMessageChunk]):
@@ -148,12 +150,12 @@ def whole_message(chunks: Sequence[AIMessageChunk]) -> AIMessage:
     if usage is None:
         usage, metadata["unreported"] = _so_far(chunks, metadata), "reported" not in metadata
     metadata.pop("reported", None)
-    return AIMessage("".join(str(chunk.text) for chunk in chunks), usage_metadata=usage, response_metadata=metadata)
+    return AIMessage("".join(map(text_of, chunks)), usage_metadata=usage, response_metadata=metadata)
 
 
 def _so_far(chunks: Sequence[AIMessageChunk], metadata: Mapping[str, Any]) -> UsageMetadata:
     told: UsageMetadata = metadata.get("reported") or UsageMetadata(
         input_tokens=metadata.get("prompt_tokens", 0), output_tokens=0, total_tokens=0
     )
-    written = max(told["output_tokens"], sum(bool(chunk.text) for chunk in chunks))
+    written = max(told["output_tokens"], sum(bool(text_of(chunk)) for chunk in chunks))
     return {**told, "output_tokens": written, "total_tokens": told["input_tokens"] + written}

@@ -17,11 +17,10 @@ _PROBE_AFTER_COSTS, _PROBE_AFTER_AT_LEAST_S, _PROBE_AFTER_AT_MOST_S = 5, 5.0, 30
 class Estimate:
     """The service times of one kind of request, in seconds.
 
-    A quarter of the answers took `low` or less, nine in ten `high` or less; `mean` is what one costs.
+    A quarter of the answers took `low` or less, nine in ten `high` or less.
     """
 
     low: float
-    mean: float
     high: float
 
 
@@ -46,13 +45,20 @@ class ServiceTimes:
 
     def estimate(self, kind: str) -> Estimate | None:
         """None as long as fewer than three answers are known: too few to refuse anybody."""
-        known = self._seconds.get(kind, ())
-        return self._estimates[kind] if len(known) >= _TRUSTED_AFTER else None
+        return self._known(kind) if len(self._seconds.get(kind, ())) >= _TRUSTED_AFTER else None
+
+    def _known(self, kind: str) -> Estimate | None:
+        """Made where it is asked for: most answers come while nobody has a deadline or waits."""
+        if kind not in self._estimates and (times := self._seconds.get(kind)):
+            ordered = sorted(times)
+            last = len(ordered) - 1
+            self._estimates[kind] = Estimate(low=ordered[int(_LOW * last)], high=ordered[int(_HIGH * last)])
+        return self._estimates.get(kind)
 
     def cost(self, kind: str) -> float:
         """What a request of the kind will probably take, in seconds: a guess where nothing is known."""
-        known = self._estimates.get(kind)
-        return known.mean if known else self._typical_s or _ASSUMED_S
+        known = self._seconds.get(kind)
+        return sum(known) / len(known) if known else self._typical_s or _ASSUMED_S
 
     def answered(self, kind: str, seconds: float, now: float, *, probe: bool = False) -> None:
         """Learn from a success."""
@@ -66,7 +72,7 @@ class ServiceTimes:
         Without that, a backend that becomes slower than every deadline would go on being believed to be quick.
         A quick failure teaches nothing.
         """
-        known = self._estimates.get(kind)
+        known = self._known(kind)
         if seconds > (known.high if known else self._typical_s or _ASSUMED_S):
             self._learn(kind, seconds, now)
 
@@ -80,13 +86,7 @@ class ServiceTimes:
     def _learn(self, kind: str, seconds: float, now: float) -> None:
         times = self._seconds.setdefault(kind, deque(maxlen=_WINDOW))
         times.append(seconds)
-        ordered = sorted(times)
-        last = len(ordered) - 1
-        self._estimates[kind] = Estimate(
-            low=ordered[int(_LOW * last)],
-            mean=sum(ordered) / len(ordered),
-            high=ordered[int(_HIGH * last)],
-        )
+        self._estimates.pop(kind, None)
         self._typical_s = seconds if self._typical_s is None else self._typical_s + (seconds - self._typical_s) / 8
         self._schedule_probe(kind, now)
 

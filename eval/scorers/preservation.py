@@ -5,11 +5,12 @@ Facts are found and compared by `chains.text.facts`, as the rewrite task does; `
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import regex
 
 from chains.text import count_words
-from chains.text.facts import Fact, FactKind, facts, missing
+from chains.text.facts import Fact, FactKind, Told, missing
 from eval.scorers.tokens import words
 
 __all__ = ["FIGURES", "NAMES", "Held", "held", "held_each", "held_of_all", "is_copy", "length_ratio", "negation_kept"]
@@ -65,8 +66,8 @@ def held(of: str, within: str, kinds: Collection[FactKind]) -> Held:
 def held_each(of: str, within: str, *kinds: Collection[FactKind]) -> list[Held]:
     """`held` for several groups of kinds, at the cost of one."""
     wanted = frozenset().union(*kinds)
-    found = {_key(fact) for fact in facts(of) if fact.kind in wanted}
-    lost = {_key(fact) for fact in missing(of, within, wanted)} if found else set()
+    found = {_key(fact) for fact in _told(of).facts(wanted)}
+    lost = {_key(fact) for fact in missing(_told(of), _told(within), wanted)} if found else set()
     return [_counted(found, lost, own) for own in kinds]
 
 
@@ -74,10 +75,10 @@ def held_of_all(texts: Sequence[str], within: str, *kinds: Collection[FactKind])
     """For each group of kinds the facts that every one of the texts holds, in the words of the first one, and how many
     of them `within` does: what one reference leaves out may be left out."""
     wanted = frozenset().union(*kinds)
-    found = {_key(fact) for fact in facts(texts[0]) if fact.kind in wanted} if texts else set()
+    found = {_key(fact) for fact in _told(texts[0]).facts(wanted)} if texts else set()
     for text in texts[1:] if found else ():
-        found -= {_key(fact) for fact in missing(texts[0], text, wanted)}
-    lost = {_key(fact) for fact in missing(texts[0], within, wanted)} if found else set()
+        found -= {_key(fact) for fact in missing(_told(texts[0]), _told(text), wanted)}
+    lost = {_key(fact) for fact in missing(_told(texts[0]), _told(within), wanted)} if found else set()
     return [_counted(found, lost, own) for own in kinds]
 
 
@@ -96,6 +97,12 @@ def length_ratio(source: str, output: str) -> float | None:
     """The output's words (UAX #29) by the source's; None where the source has none. For a summary the compression."""
     before = count_words(source)
     return count_words(output) / before if before else None
+
+
+@lru_cache(256)
+def _told(text: str) -> Told:
+    """A source and its references are compared with the answers of every variant."""
+    return Told(text)
 
 
 def _counted(found: Collection[_Key], lost: Collection[_Key], kinds: Collection[FactKind]) -> Held:

@@ -12,7 +12,9 @@ from tests.traffic import virtual_time
 async def waited(limit: TimeLimit, seconds: float, at: float) -> str:
     """`in time`, or `late`, after a work of so many seconds."""
     try:
-        return await limit.wait(asyncio.sleep(seconds, "in time"), at)
+        with limit.until(at):
+            await asyncio.sleep(seconds)
+        return "in time"
     except TimeoutError:
         return "late"
 
@@ -75,7 +77,8 @@ def test_who_is_cancelled_at_the_limit_is_cancelled() -> None:
         loop, limit = asyncio.get_running_loop(), TimeLimit()
 
         async def work() -> None:
-            await limit.wait(asyncio.sleep(9), loop.time() + 1)
+            with limit.until(loop.time() + 1):
+                await asyncio.sleep(9)
 
         task = asyncio.create_task(work())
         await asyncio.sleep(0.5)
@@ -88,13 +91,10 @@ def test_who_is_cancelled_at_the_limit_is_cancelled() -> None:
 
 
 def test_an_error_of_the_work_is_raised() -> None:
-    async def fail() -> None:
-        raise ValueError("mine")
-
     async def whole() -> None:
         limit = TimeLimit()
-        with pytest.raises(ValueError, match="mine"):
-            await limit.wait(fail(), asyncio.get_running_loop().time() + 1)
+        with pytest.raises(ValueError, match="mine"), limit.until(asyncio.get_running_loop().time() + 1):
+            raise ValueError("mine")
         limit.close()
 
     virtual_time.run(whole())

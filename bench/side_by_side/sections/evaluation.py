@@ -69,7 +69,8 @@ def _peer(bench: Bench) -> Path:
 def _measured(bench: Bench, peer: Path) -> list[Measured]:
     """By a small process: what a process of this size starts seems to need as much memory as itself."""
     kept = bench.new_folder(KEY) / "measured.json"
-    sizes = ["--cases", str(_CASES[bench.quick]), "--rounds", "1" if bench.quick else "3"]
+    sizes = ["--cases", str(_CASES[bench.quick]), "--rounds", "1" if bench.quick else "2"]
+    sizes += ["--task", "classify"] if bench.quick else []
     command = [sys.executable, "-m", "bench.evaluation", *sizes, "--peer", str(peer), "--json", str(kept)]
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_LIMIT_S, check=False)

@@ -9,7 +9,7 @@ from bench.side_by_side.canned import AFTER_60_MS, AT_ONCE
 from bench.side_by_side.fleet import Fleet
 from bench.side_by_side.load import Load, loaded
 from bench.side_by_side.results import Row, Section, row
-from bench.side_by_side.sections.overhead_aims import aims
+from bench.side_by_side.sections.overhead_aims import US, aims
 from bench.side_by_side.subjects.copydesk import Copydesk
 from bench.side_by_side.subjects.subject import MissingSubject
 
@@ -69,12 +69,17 @@ def _in_turns(bench: Bench, fleet: Fleet, case: str, rounds: int, found: Found) 
 
 def _repeated(bench: Bench, fleet: Fleet, found: Found) -> None:
     """Copydesk alone, asked for the same text by everybody: as it is, and with a cache."""
-    for name, subject in (("copydesk, one text", Copydesk()), ("copydesk, one text, cache", Copydesk(cached=True))):
+    if US not in bench.subjects:
+        return
+    for name, subject in ((f"{US}, one text", Copydesk()), (f"{US}, one text, cache", Copydesk(cached=True))):
         folder = bench.new_folder("repeated")
-        with subject.running(fleet.backend().backend(), folder) as running:
-            loaded(running, 16, 1, folder)
-            for _ in range(_ROUNDS_REPEATED[bench.quick]):
-                found[name, f"{AT_ONCE}, 16"].append(loaded(running, 16, bench.seconds, folder, same_text=True))
+        try:
+            with subject.running(fleet.backend().backend(), folder) as running:
+                loaded(running, 16, 1, folder)
+                for _ in range(_ROUNDS_REPEATED[bench.quick]):
+                    found[name, f"{AT_ONCE}, 16"].append(loaded(running, 16, bench.seconds, folder, same_text=True))
+        except MissingSubject as error:
+            bench.lacks(name, str(error))
 
 
 def _rows(subject: str, case: str, loads: Sequence[Load]) -> Iterator[Row]:

@@ -6,7 +6,7 @@ from bench.side_by_side.canned import AFTER_60_MS, AT_ONCE
 from bench.side_by_side.results import Aim, Row
 from bench.side_by_side.sections.judged import Figures
 
-__all__ = ["aims"]
+__all__ = ["US", "aims"]
 
 US, DIRECT = "copydesk", "direct"
 _PEERS = (("mlflow", "MLflow's gateway", 1), ("portkey", "Portkey's gateway", 1))

@@ -13,7 +13,7 @@ import aiohttp
 __all__ = ["CAPACITY", "DEADLINE_S", "SERVICE_S", "SLOTS", "Outcome", "backend", "offered", "own_texts", "quantile_ms"]
 __all__ += ["shared_texts"]
 
-SLOTS, SERVICE_S, DEADLINE_S = 8, 0.2, 1.5
+SLOTS, SERVICE_S, DEADLINE_S = 4, 0.2, 1.5
 CAPACITY = SLOTS / SERVICE_S
 _WARM_UP_S, _PATIENCE_S = 2.0, 10.0
 
@@ -40,7 +40,7 @@ class Outcome:
 def backend() -> dict[str, object]:
     """A scripted one with a fixed time for an answer, and slots."""
     script = {"kind": "scripted", "answers": [{"answer": "done"}], "slots": SLOTS, "service_ms": SERVICE_S * 1000}
-    return {**script, "concurrency": SLOTS, "max_queue": 64}
+    return {**script, "concurrency": SLOTS, "max_queue": 32}
 
 
 def own_texts() -> Callable[[], str]:

@@ -72,7 +72,7 @@ def measure(bench: Bench) -> Section:
         rows = [*_one_at_a_time(bench, sides), *_at_once(bench, sides)]
         rows += [
             row(KEY, each.way, f"{each.task}, a case", each.metric, each.unit, each.figures)
-            for each in ways(sides.service, sides.model, cases=3 if bench.quick else 6)
+            for each in ways(sides.service, sides.model, cases=1 if bench.quick else 4)
         ]
     title = "A real model"
     return Section(
@@ -98,12 +98,12 @@ def _sides(bench: Bench) -> Iterator[Sides]:
 
 
 def _one_at_a_time(bench: Bench, sides: Sides) -> Iterator[Row]:
-    texts = _texts(sides.service, 3 if bench.quick else 6)
-    _round(sides, texts, US, DIRECT)  # both have read the system's message by then
+    texts = _texts(sides.service, 2 if bench.quick else 6)
+    _round(sides, texts[:1], US, DIRECT)  # both have read the system's message by then
     seconds: dict[str, list[float]] = {US: [], DIRECT: []}
     tokens: dict[str, list[float]] = {US: [], DIRECT: []}
     ratios = []
-    for number in range(1 if bench.quick else 4):
+    for number in range(1 if bench.quick else 3):
         order = (US, DIRECT) if number % 2 else (DIRECT, US)
         replies = _round(sides, [_anew(text, number) for text in texts], *order)
         for side in order:
@@ -132,7 +132,7 @@ def _at_once(bench: Bench, sides: Sides) -> Iterator[Row]:
     rates: dict[str, list[float]] = {US: [], DIRECT: []}
     answers: dict[str, list[float]] = {US: [], DIRECT: []}
     ratios = []
-    for number in range(1 if bench.quick else 4):
+    for number in range(1 if bench.quick else 3):
         for side in (US, DIRECT) if number % 2 else (DIRECT, US):
             start = perf_counter()
             with ThreadPoolExecutor(CALLERS) as pool:

@@ -27,9 +27,9 @@ __all__ = ["KEY", "measure"]
 
 KEY = "scaling"
 WORKERS = "workers, at once, 16"
-QUEUE, CACHE = "copydesk, own texts", "copydesk, 200 texts, cache"
+QUEUE, CACHE = "copydesk, own texts", "copydesk, 100 texts, cache"
 _LOADS = {False: (1, 2, 5, 10), True: (1, 10)}
-_TEXTS = 200
+_TEXTS = 100
 
 _METHOD = f"""\
 Workers: `wrk` with 16 connections on the canned backend that answers at once, each request with a text of its own, with
@@ -63,7 +63,7 @@ def measure(bench: Bench) -> Section:
 def _workers(bench: Bench) -> Iterator[Row]:
     found: dict[int, list[Load]] = defaultdict(list)
     with canned(bench.new_folder("canned")) as server:
-        for count in bench.taking_turns((1, 2)):
+        for count in bench.taking_turns((1, 2), 1 if bench.quick else 3):
             folder = bench.new_folder("workers")
             with Copydesk(workers=count).running(server.backend(), folder) as running:
                 loaded(running, 16, 1, folder)
@@ -79,7 +79,7 @@ def _workers(bench: Bench) -> Iterator[Row]:
 
 
 def _overload(bench: Bench) -> Iterator[Row]:
-    seconds = 4.0 if bench.quick else 8.0
+    seconds = 3.0 if bench.quick else 6.0
     with serving(backend(), bench.new_folder("overload")) as service:
         for load in _LOADS[bench.quick]:
             yield from _rows(bench, QUEUE, load, offered(service.port, load, seconds, own_texts()))

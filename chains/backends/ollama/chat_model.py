@@ -34,6 +34,7 @@ from chains.backends.single_flight import SingleFlight
 from chains.backends.streamed import CallOptions, StreamedChatModel, role_of
 from chains.backends.transport import Transport, error_body
 from chains.errors import BackendError, BackendProtocolError, BackendRejected, BackendTimeout, CopydeskError
+from chains.message_text import text_of
 
 __all__ = ["OllamaChatModel"]
 
@@ -125,7 +126,7 @@ class OllamaChatModel(StreamedChatModel):
     async def check_context(self, messages: list[BaseMessage], max_tokens: int | None) -> None:
         """Raises ContextExceeded where the messages and the answer certainly don't fit, BackendRejected where they may
         not and the server is one that cuts in silence; BackendError."""
-        contents = [neutralise(str(message.text)) for message in messages]
+        contents = [neutralise(text_of(message)) for message in messages]
         self._budget(contents, max_tokens or DEFAULT_MAX_TOKENS, await self._known()).check()
 
     def _must_take(self, messages: list[BaseMessage], options: CallOptions) -> None:
@@ -136,7 +137,7 @@ class OllamaChatModel(StreamedChatModel):
         return options.max_tokens or DEFAULT_MAX_TOKENS
 
     async def _chunks(self, messages: list[BaseMessage], options: CallOptions) -> AsyncGenerator[AIMessageChunk, None]:
-        sent = [{"role": role_of(message), "content": neutralise(str(message.text))} for message in messages]
+        sent = [{"role": role_of(message), "content": neutralise(text_of(message))} for message in messages]
         body = chat_body(sent, options, self._constant())
         facts = await self._known()
         budget = self._budget([message["content"] for message in sent], body["options"]["num_predict"], facts)

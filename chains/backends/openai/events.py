@@ -24,29 +24,28 @@ class EventReader:
 
     def feed(self, received: bytes) -> Iterator[tuple[str, bytes]]:
         """The events that these bytes complete. Raises ValueError for a line or an event beyond LARGEST_EVENT bytes."""
-        for line in self._lines(received):
+        for line in self._ended(received):
+            _must_be_bounded(len(line))
             if line:
                 self._take(line)
                 continue
             if self._data:
                 yield self._kind or "message", b"\n".join(self._data)
             self._kind, self._data, self._size = "", [], 0
+        _must_be_bounded(len(self._begun))
 
-    def _lines(self, received: bytes) -> Iterator[bytes]:
+    def _ended(self, received: bytes) -> list[bytes]:
+        """The lines that these bytes end; what begins another one is kept."""
         # A CRLF may be cut in its middle; its CR has ended the line already.
         new = received.removeprefix(b"\n") if self._after_cr else received
         self._after_cr = new.endswith(b"\r") or (self._after_cr and not received)
         lines = new.splitlines()
         rest = lines.pop() if lines and not new.endswith((b"\n", b"\r")) else b""
-        for line in lines:
-            if self._begun:
-                self._begun += line
-                line = bytes(self._begun)
-                self._begun.clear()
-            _must_be_bounded(len(line))
-            yield line
+        if lines and self._begun:
+            lines[0] = bytes(self._begun + lines[0])
+            self._begun.clear()
         self._begun += rest
-        _must_be_bounded(len(self._begun))
+        return lines
 
     def _take(self, line: bytes) -> None:
         field, _, value = line.partition(b":")

@@ -1,7 +1,7 @@
 """What is sent to `/chat/completions`, and what its chunks say."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.messages import BaseMessage
@@ -9,6 +9,7 @@ from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, Us
 
 from chains.backends.control_strings import neutralise
 from chains.backends.streamed import CallOptions, role_of
+from chains.message_text import text_of
 
 __all__ = ["Delta", "Ending", "chat_messages", "delta", "is_error", "request_options"]
 
@@ -23,7 +24,7 @@ class Delta:
     finish: str | None = None
     model: str | None = None
     usage: UsageMetadata | None = None
-    logprobs: list[dict[str, Any]] = field(default_factory=list)
+    logprobs: Sequence[dict[str, Any]] = ()
 
 
 @dataclass(slots=True)
@@ -42,7 +43,7 @@ class Ending:
 
 def chat_messages(messages: Sequence[BaseMessage]) -> list[dict[str, str]]:
     """The messages with no control string in any content. Raises ValueError for one that isn't text."""
-    return [{"role": role_of(message), "content": neutralise(str(message.text))} for message in messages]
+    return [{"role": role_of(message), "content": neutralise(text_of(message))} for message in messages]
 
 
 def request_options(options: CallOptions, *, strict_schema: bool) -> dict[str, Any]:
@@ -105,7 +106,7 @@ def delta(event: Any) -> Delta:
         finish=choice.get("finish_reason"),
         model=model,
         usage=usage,
-        logprobs=[_logprob(_object(token)) for token in logprobs.get("content") or ()],
+        logprobs=[_logprob(_object(token)) for token in logprobs.get("content") or ()] if logprobs else (),
     )
 
 

@@ -1,10 +1,10 @@
 """Entities of given types: asked for, placed in the source, and of those that overlap one."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chains.chunking import Chunk
+from chains.parallel import aside
 from chains.task import Parts
 from chains.tasks.extract.contract import Entity, ExtractOutput, ExtractRequest, UngroundedEntity
 from chains.tasks.extract.naming import Naming
@@ -27,11 +27,13 @@ async def find_entities(parts: Parts, request: ExtractRequest) -> ExtractOutput:
     inputs = {"types": [described(spoken, kind) for spoken, kind in zip(names, request.types, strict=True)]}
     reader = Reader(parts, inputs, lambda text: _schema(list(names), text))
     answers = await reader.read(request.source, request.passes)
-    index = await asyncio.to_thread(SourceIndex, request.source, request.string_index_type)
-    found, ungrounded = await asyncio.to_thread(_placed, index, answers)
+    said = "\n".join(item["text"] for _, answer in answers for item in answer["entities"])
+    longer = max(request.source, said, key=len)
+    index = await aside(request.source, SourceIndex, request.source, request.string_index_type)
+    found, ungrounded = await aside(longer, _placed, index, answers)
     if naming := Naming.by(parts, list(names)):
         found = await naming.named(request.source, found)
-    return await asyncio.to_thread(_output, index, found, ungrounded, names)
+    return await aside(longer, _output, index, found, ungrounded, names)
 
 
 def _schema(names: Sequence[str], text: str) -> dict[str, Any]:

@@ -1,13 +1,12 @@
 """Reading a text of any length: in chunks that fit, in parallel, and in smaller parts where an answer had no end."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from chains.answers import Ask, ask_for_object
 from chains.chunking import Chunk, chunks_that_fit, divide
 from chains.errors import OutputTruncated
-from chains.parallel import in_parallel
+from chains.parallel import aside, in_parallel
 from chains.task import Parts
 
 __all__ = ["Reader"]
@@ -36,19 +35,20 @@ class Reader:
         """
         chunks = await chunks_that_fit(self._parts, self._inputs, text, share=_SHARE, overlap=OVERLAP)
         found = []
-        for _ in range(passes):
+        for done in range(passes):
+            if done:
+                chunks = await aside(text, lambda whole: [part for one in whole for part in _parts_of(one)], chunks)
             answers = await in_parallel(self._answers, chunks, self._parts.capabilities.slots())
             found += [answer for of_one in answers for answer in of_one]
-            chunks = await asyncio.to_thread(lambda whole: [part for one in whole for part in _parts_of(one)], chunks)
         return found
 
     async def _answers(self, chunk: Chunk) -> list[tuple[Chunk, dict[str, Any]]]:
         inputs = {**self._inputs, "text": chunk.text}
-        schema = await asyncio.to_thread(self._schema, chunk.text)
+        schema = await aside(chunk.text, self._schema, chunk.text)
         try:
             return [(chunk, await self._ask.ainvoke(Ask(inputs, schema)))]
         except OutputTruncated:
-            parts = await asyncio.to_thread(_parts_of, chunk)
+            parts = await aside(chunk.text, _parts_of, chunk)
             if len(parts) == 1:
                 raise
         return [answer for part in parts for answer in await self._answers(part)]

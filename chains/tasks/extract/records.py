@@ -62,8 +62,7 @@ async def find_records(parts: Parts, request: ExtractRequest) -> ExtractOutput:
     inputs = {"schema": json.dumps(schema, ensure_ascii=False)}
     reader = Reader(parts.helpers[HELPER], inputs, lambda text: _schema(schema, text))
     answers = await reader.read(request.source, request.passes)
-    index = await asyncio.to_thread(SourceIndex, request.source)
-    return await asyncio.to_thread(_grounded, index, schema, answers)
+    return await asyncio.to_thread(_grounded, request.source, schema, answers)
 
 
 def _schema(schema: Mapping[str, Any], text: str) -> dict[str, Any]:
@@ -78,7 +77,7 @@ def _schema(schema: Mapping[str, Any], text: str) -> dict[str, Any]:
 
 
 def _grounded(
-    index: SourceIndex, schema: Mapping[str, Any], answers: Sequence[tuple[Chunk, Mapping[str, Any]]]
+    source: str, schema: Mapping[str, Any], answers: Sequence[tuple[Chunk, Mapping[str, Any]]]
 ) -> ExtractOutput:
     """The records with the source's words in place of the model's, where these are found; the others' places.
 
@@ -87,7 +86,7 @@ def _grounded(
     """
     records: list[dict[str, JsonValue]] = []
     ungrounded = []
-    check = Draft202012Validator(dict(schema))
+    index, check = SourceIndex(source), Draft202012Validator(dict(schema))
     known: dict[str, list[tuple[Chunk, int]]] = {}
     for chunk, answer in answers:
         fresh: Counter[str] = Counter()

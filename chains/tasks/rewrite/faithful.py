@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from chains.tasks.rewrite.answer import is_copy, quotes_the_prompt
 from chains.tasks.rewrite.contract import LostFact, RewriteRequest
 from chains.tasks.rewrite.language import is_foreign
-from chains.text.facts import Fact, FactKind, facts, missing
+from chains.text.facts import Fact, FactKind, Told, missing
 
 __all__ = ["Rewriting", "better", "judged", "lost_facts", "wanting"]
 
@@ -25,16 +25,18 @@ class Rewriting:
 def judged(text: str, source: str, request: RewriteRequest) -> Rewriting:
     """What became of the source. An instruction may ask for another language, so then none is foreign."""
     foreign = not request.instruction and is_foreign(text, source)
-    given = "\n".join((source, request.instruction or "", request.audience or ""))
-    return Rewriting(text, missing(source, text, request.watched), len(missing(text, given)), foreign)
+    told, written = Told(source), Told(text)
+    wishes = request.instruction or "", request.audience or ""
+    given = Told("\n".join((source, *wishes))) if any(wishes) else told
+    return Rewriting(text, missing(told, written, request.watched), len(missing(written, given)), foreign)
 
 
 def wanting(first: Rewriting, request: RewriteRequest) -> list[str]:
     """What is worth asking for again: lost facts as they stand in the source, each once. Not those in whose place the
     rewriting has facts of the instruction: a new price makes the old one go."""
-    asked = facts(request.instruction or "")
-    gone = {fact.text for fact in missing(request.instruction or "", first.text)}
-    replaced = {fact.kind for fact in asked if fact.text not in gone}
+    asked = Told(request.instruction or "")
+    gone = {fact.text for fact in missing(asked, first.text)}
+    replaced = {fact.kind for fact in asked.facts() if fact.text not in gone}
     insisted = request.insisted
     return list(dict.fromkeys(f.text for f in first.lost if f.kind in insisted and f.kind not in replaced))
 

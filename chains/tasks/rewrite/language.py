@@ -1,7 +1,7 @@
 """Whether a rewriting is in another language than its source, where that is certain."""
 
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
 
 import regex
 
@@ -15,8 +15,6 @@ _SCRIPTS = (
 _LETTERS = {
     name: regex.compile(rf"\p{{{name}}}" if name != "Kana" else r"[\p{Hiragana}\p{Katakana}]") for name in _SCRIPTS
 }
-_ASCII = regex.compile(r"[\x00-\x7f]+")
-_ASCII_LETTER = regex.compile(r"[A-Za-z]")
 _WORD = regex.compile(r"\p{L}+")
 # Frequent words; those that stand in two rows tell nothing.
 _FREQUENT = {
@@ -52,7 +50,10 @@ def language_of(text: str) -> str | None:
     Chinese is Han, Japanese is Kana.
     """
     sample = text[:_SAMPLE]
-    counts = _letters(sample)
+    counts = dict.fromkeys(_SCRIPTS, 0)
+    for char, count in Counter(sample).items():
+        if script := _script_of(char):
+            counts[script] += count
     if counts["Kana"]:
         counts["Kana"] += counts.pop("Han")
     name = max(counts, key=lambda script: counts[script])
@@ -62,12 +63,9 @@ def language_of(text: str) -> str | None:
     return _by_words(sample) if name == "Latin" else name
 
 
-def _letters(text: str) -> dict[str, int]:
-    """How many letters of each script."""
-    beyond = _ASCII.sub("", text)
-    counts = {name: len(pattern.findall(beyond)) if beyond else 0 for name, pattern in _LETTERS.items()}
-    counts["Latin"] += len(_ASCII_LETTER.findall(text))
-    return counts
+@lru_cache(4096)
+def _script_of(char: str) -> str | None:
+    return next((name for name, pattern in _LETTERS.items() if pattern.match(char)), None)
 
 
 def _by_words(text: str) -> str:

@@ -138,7 +138,7 @@ class Told:
 
     @cached_property
     def _words(self) -> frozenset[str]:
-        return frozenset(words_of(self._text))
+        return words_of(self._text)
 
     @cached_property
     def _acronyms(self) -> frozenset[str]:

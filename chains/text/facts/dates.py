@@ -1,7 +1,7 @@
 """Dates, weekdays and times of the day, by their parts."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import combinations
 
 import regex
@@ -82,14 +82,16 @@ def date_spans(text: str) -> Iterator[tuple[int, int]]:
         if not _is_a_word(match) and _readings(match):
             yield match.span()
     for match in _CJK_DATE.finditer(text) if _CJK_MARK.search(text) else ():
-        if _readings(match):
+        if _cjk_readings(match):
             yield match.span()
 
 
 def date_readings(text: str) -> list[Parts]:
     """All that a date may mean: 03/05/2024 is in March or in May."""
-    match = _DATE.search(text) or _CJK_DATE.search(text)
-    return _readings(match) if match else []
+    if match := _DATE.search(text):
+        return _readings(match)
+    match = _CJK_DATE.search(text)
+    return _cjk_readings(match) if match else []
 
 
 def date_numbers(readings: list[Parts]) -> set[str]:
@@ -112,37 +114,44 @@ def _is_a_word(match: regex.Match[str]) -> bool:
 
 
 def _readings(match: regex.Match[str]) -> list[Parts]:
-    found = {name: value for name, value in match.groupdict().items() if value is not None}
-    if "weekday" in found:
-        return [frozenset({("weekday", _WEEKDAYS[fold_case(found["weekday"])])})]
-    if "h" in found:
-        return _times(found)
-    if "one" in found:
-        one, two = int(found["one"]), int(found["two"])
-        dates = [_date(found, day, month) for day, month in {(one, two), (two, one)}]
-    else:
-        month = _MONTHS[fold_case(found["month"])] if "month" in found else int(found.get("m", 0))
-        dates = [_date(found, int(found.get("d", 0)), month)]
-    return [parts for parts in dates if parts]
+    if weekday := match["weekday"]:
+        return [frozenset({("weekday", _WEEKDAYS[fold_case(weekday)])})]
+    if match["h"]:
+        return _times(match)
+    if match["one"]:
+        one, two = int(match["one"]), int(match["two"])
+        dates = [_date(match["y"], month, day) for day, month in {(one, two), (two, one)}]
+        return [parts for parts in dates if parts]
+    return _in_month(match, _MONTHS[fold_case(match["month"])] if match["month"] else int(match["m"] or 0))
 
 
-def _date(found: Mapping[str, str], day: int, month: int) -> Parts:
-    """Nothing where there is no such day."""
-    if day > 31 or month > 12 or ("d" in found and not day):
+def _cjk_readings(match: regex.Match[str]) -> list[Parts]:
+    return _in_month(match, int(match["m"] or 0))
+
+
+def _in_month(match: regex.Match[str], month: int) -> list[Parts]:
+    day = int(match["d"] or 0)
+    parts = _date(match["y"], month, day) if day or not match["d"] else None
+    return [parts] if parts else []
+
+
+def _date(told: str | None, month: int, day: int) -> Parts:
+    """Nothing where there is no such day. `told` is the year, in two or four digits."""
+    if day > 31 or month > 12:
         return frozenset()
-    year = int(found.get("y", 0))
-    if "y" in found and len(found["y"]) == 2:
+    year = int(told or 0)
+    if told and len(told) == 2:
         year += 2000 if year < 70 else 1900
     return frozenset((name, value) for name, value in (("year", year), ("month", month), ("day", day)) if value)
 
 
-def _times(found: Mapping[str, str]) -> list[Parts]:
-    hour, minute = int(found["h"]), int(found.get("min", 0))
+def _times(match: regex.Match[str]) -> list[Parts]:
+    hour, minute = int(match["h"]), int(match["min"] or 0)
     if hour > 24:
         return []
-    if half := found.get("half"):
+    if half := match["half"]:
         hours = [hour % 12 + (12 if half in "pP" else 0)]
-    elif hour > 12 or found.get("full", "").lower() in {"uhr", "h"}:
+    elif hour > 12 or (match["full"] or "").lower() in {"uhr", "h"}:
         hours = [hour]
     else:
         hours = [hour, (hour + 12) % 24]

@@ -49,22 +49,23 @@ def name_spans(text: str) -> Iterator[Span]:
     for match in _TITLE_MARKS.finditer(text):
         yield match.span()
     runs = [_Run(text, match) for match in near(_CAPITAL, _FARTHEST_CAPITAL, _RUN, text)]
-    known = _Known(text, runs)
-    for run in runs:
-        if span := known.within(run):
-            yield span
+    if runs:
+        yield from filter(None, map(_Known(text, runs).within, runs))
 
 
 def name_words(text: str) -> list[str]:
     """The words that tell a name: without titles and particles, in small letters."""
-    words = [word for word in words_of(text) if word not in TITLES and word not in PARTICLES]
-    return words or words_of(text)
+    words = [word.casefold() for word in _written_words(text)]
+    return [word for word in words if word not in TITLES and word not in PARTICLES] or words
 
 
-def words_of(text: str) -> list[str]:
+def words_of(text: str) -> frozenset[str]:
     """The words of a text in small letters; `U.S.` is one, `Jean-Luc` are two, and an apostrophe ends one."""
-    joined = _INITIALS.sub(lambda match: match.group().replace(".", "") + " ", text)
-    return [match.group().casefold() for match in _WORD.finditer(joined)]
+    return frozenset(map(str.casefold, set(_written_words(text))))
+
+
+def _written_words(text: str) -> list[str]:
+    return _WORD.findall(_INITIALS.sub(lambda match: match.group().replace(".", "") + " ", text))
 
 
 def long_names(text: str) -> Iterator[tuple[Span, str]]:
@@ -91,8 +92,11 @@ class _Known:
     """What the text as a whole tells about its capitals."""
 
     def __init__(self, text: str, runs: Sequence[_Run]) -> None:
+        small = _LOWER_WORD.findall(text)
         self._text = text
         self._runs = runs
+        self._small = frozenset(small)
+        self._german = sum(map(GERMAN.__contains__, small)) > sum(map(ENGLISH.__contains__, small))
 
     def within(self, run: _Run) -> Span | None:
         """The part of a run of capitalised words that is a name for certain."""
@@ -109,18 +113,6 @@ class _Known:
             return None
         end = pieces[-1][2] - (2 if pieces[-1][0].endswith(("'s", "’s")) else 0)
         return run.start + pieces[0][1], run.start + end
-
-    @cached_property
-    def _lower(self) -> list[str]:
-        return _LOWER_WORD.findall(self._text)
-
-    @cached_property
-    def _small(self) -> frozenset[str]:
-        return frozenset(self._lower)
-
-    @cached_property
-    def _german(self) -> bool:
-        return sum(word in GERMAN for word in self._lower) > sum(word in ENGLISH for word in self._lower)
 
     @cached_property
     def _inside(self) -> frozenset[str]:

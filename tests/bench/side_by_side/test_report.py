@@ -21,7 +21,7 @@ def table(text: str) -> list[list[str]]:
 
 def test_subjects_stand_in_one_order_with_their_ratios() -> None:
     assert table(markdown(run(section(rates=RATES)), {})) == [
-        ["", "rate, requests/s", "copydesk's rate, times"],
+        ["", "rate, requests/s", "copydesk's rate / its"],
         ["---", "---", "---"],
         ["direct", "50,000", "0.020"],
         ["copydesk", "1,000 (900 to 1,200)", "-"],
@@ -62,6 +62,16 @@ def test_an_aim_is_judged_and_explained(
     page = markdown(run(section(rates=RATES, aims=[aim])), reasons)
     assert ["fast", "<= 1 ms", "2.00 ms", verdict] in table(page)
     assert (explained is None and "is missed" not in page) or (explained is not None and explained in page)
+
+
+def test_the_page_begins_with_what_is_met_and_what_is_missed() -> None:
+    kinds = {"fast": (True, True), "small": (False, True), "tiny": (False, False)}
+    aims = [
+        Aim(text=text, metric="m", bound="<= 1 ms", measured="2.00 ms", met=met, binding=binding)
+        for text, (met, binding) in kinds.items()
+    ]
+    page = markdown(run(section(rates=RATES, aims=aims)), {})
+    assert "Binding aims that are met: 1 of 2. Missed: Overhead: small (2.00 ms, bound <= 1 ms).\n" in page
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import yaml
 
 from bench.side_by_side.bench import Bench
 from bench.side_by_side.fleet import Fleet
-from bench.side_by_side.guard import worse
+from bench.side_by_side.guard import other_machine, worse
 from bench.side_by_side.installing import chosen, versions
 from bench.side_by_side.machine import machine, warning
 from bench.side_by_side.report import markdown, write_page
@@ -43,9 +43,7 @@ def main(arguments: Sequence[str]) -> int:
     reasons = _reasons()
     print(markdown(run, reasons))
     _keep(run, given.out)
-    lines = worse(run, stored) if stored is not None else []
-    for line in lines:
-        print(f"WORSE: {line}", file=sys.stderr)
+    lines = _compared(run, stored) if stored is not None else []
     if given.write_docs:
         whole = run if stored is None or not given.only else stored.renewed(run)
         whole.write(given.stored)
@@ -78,6 +76,16 @@ def _run(given: argparse.Namespace, folder: Path) -> Run:
         quick=given.quick,
         sections=sections,
     )
+
+
+def _compared(run: Run, stored: Run) -> list[str]:
+    """What has become worse, which is told on standard error."""
+    other, lines = other_machine(run, stored), worse(run, stored)
+    if other and lines:
+        print(f"NOTE: {other}", file=sys.stderr)
+    for line in lines:
+        print(f"WORSE: {line}", file=sys.stderr)
+    return lines
 
 
 def _sections(bench: Bench, keys: Sequence[str]) -> list[Section]:

@@ -5,6 +5,7 @@ as missing. In the end the ratios are compared with the stored run, and what has
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -130,5 +131,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _ended(*_: object) -> None:
+    """What was started is stopped, also where somebody's patience ends."""
+    sys.exit(128 + signal.SIGTERM)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _ended)
     sys.exit(main(sys.argv[1:]))

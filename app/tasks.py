@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from app.caller import caller_of, check_request
 from app.contract import TaskInfo, TaskList, response_model, to_response
+from app.edge.hang_up import HangUp
 from app.one_body import OneBodyRoute
 from app.openapi import request_example
 from app.problems import REFUSALS
@@ -88,16 +89,24 @@ def _operation(task: Task[Any, Any], runner: Runner) -> Callable[..., Awaitable[
 
 
 async def unless_gone(request: Request, work: Awaitable[T]) -> T | None:
-    """Run the work, and stop it as soon as the caller has hung up: then the result is None."""
-    working = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(hung_up(request))
+    """Run the work, and cancel it as soon as the caller has hung up: then the result is None."""
+    state = request.scope["state"]
+    hang_up: HangUp = state["hang_up"]
+
+    def leave() -> None:
+        state["gone"] = True
+        until_gone.reschedule(0)
+
     try:
-        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
+        async with asyncio.timeout(None) as until_gone:
+            hang_up.tell(leave)
+            result = await work
+    except Exception:
+        if not until_gone.expired():
+            raise
     finally:
-        for waiting in (working, gone):
-            waiting.cancel()
-        await asyncio.gather(working, gone, return_exceptions=True)
+        hang_up.tell(None)
+    return None if until_gone.expired() else result
 
 
 async def hung_up(request: Request) -> None:

@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 
 from app.edge.connections import Phase
 from app.edge.edge import Edge
+from app.edge.hang_up import HangUp
 from app.edge.strict_http import StrictConnection
 from app.problems import MEDIA_TYPE, Problem, ProblemError, problem_of, retry_after, shutting_down
 from app.telemetry.access_line import log_unread
@@ -38,6 +39,7 @@ class EdgeProtocol(H11Protocol):
         self._serve = self.app
         self.app = self._serve_at_the_edge
         self._has_room = True
+        self._hang_up = HangUp()
         self._is_evicted = False
         self._is_over = False
 
@@ -50,6 +52,7 @@ class EdgeProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.edge.connections.leave(self)
         super().connection_lost(exc)
+        self._hang_up.happen()
 
     def data_received(self, data: bytes) -> None:
         if not self._is_over and not self.transport.is_closing():
@@ -146,6 +149,7 @@ class EdgeProtocol(H11Protocol):
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
             cycle.message_event.set()
+            self._hang_up.happen()
         if cycle is None or cycle.response_complete or not cycle.response_started:
             problem = problem_of(error, uuid.uuid4().hex, "")
             log_unread(problem.status, problem.request_id, problem.code)
@@ -191,6 +195,7 @@ class EdgeProtocol(H11Protocol):
                 message["headers"] = [*message.get("headers", []), CLOSE_HEADER]
             await send(message)
 
+        self._hang_up = scope["state"]["hang_up"] = HangUp()
         scope["state"]["cut"] = self.abort  # for who has to end a response that nobody reads
         self._has_room = self._has_room or self.edge.connections.has_room()
         if not self._has_room:

@@ -52,6 +52,9 @@ class LiveText:
         if self._limit is None or not out:
             return out
         text, given = self._tail + out, len(self._tail)
+        if self._words + len(text) <= self._limit:  # however short its words are
+            self._tail = text
+            return out
         ends = word_ends(text)
         room = self._limit - self._words
         if len(ends) > room:

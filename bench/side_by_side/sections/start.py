@@ -25,9 +25,9 @@ MOST_MIB = 150 * 1e6 / 2**20
 _METHOD = """\
 The time from the start of a process to its first good answer to a task (`/readyz` where Copydesk stands on Ollama or
 on the embedded model), and the memory then. Subjects start in turns; a median is of those that find their bytecode
-compiled. On the canned backend memory is that of all processes of a subject (Pss); for Copydesk alone it is the
-resident memory of the service's process, with the model's process apart. Sizes are those of the packages that a machine
-gets, without bytecode; for Copydesk by its pyproject.toml, for each extra what it adds.
+compiled; a quick run starts no peer for this. On the canned backend memory is that of all processes of a subject (Pss);
+for Copydesk alone it is the resident memory of the service's process, with the model's process apart. Sizes are those
+of the packages that a machine gets, without bytecode; for Copydesk by its pyproject.toml, for each extra what it adds.
 """
 _NOTES = [
     "Copydesk's first start of all makes its database, which takes the import of Alembic; all others find it made.",
@@ -51,7 +51,7 @@ def measure(bench: Bench) -> Section:
 
 def _peers(bench: Bench) -> Iterator[Row]:
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    names = [name for name in bench.subjects if name != "direct"]
+    names = [name for name in bench.subjects if name == "copydesk" or (name != "direct" and not bench.quick)]
     with canned(bench.new_folder("canned")) as backend:
         for name in bench.taking_turns(names, 1 if bench.quick else 3):
             if name in bench.missing:

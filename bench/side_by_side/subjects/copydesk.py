@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -31,9 +31,10 @@ class Copydesk:
     name = "copydesk"
     kind = "python"
 
-    def __init__(self, *, cached: bool = False, workers: int = 1) -> None:
+    def __init__(self, *, cached: bool = False, workers: int = 1, under: Sequence[str] = ()) -> None:
         self._cached = cached
         self._workers = workers
+        self._under = under
 
     def installed(self) -> str | None:
         return version("copydesk")
@@ -46,7 +47,8 @@ class Copydesk:
         configuration = folder / "copydesk.yaml"
         configuration.write_text(json.dumps(self._configuration(backend, folder)))
         port = free_port()
-        command = [sys.executable, "-m", "cli.main", "serve", "--port", str(port), "--config", str(configuration)]
+        command = [sys.executable, *self._under, "-m", "cli.main", "serve"]
+        command += ["--port", str(port), "--config", str(configuration)]
         headers = {"Authorization": f"Bearer {_key(configuration)}"}
         body = json.dumps({"text": TEXT, "max_words": 30})
         ask, stream = (Request(f"/v1/summarize{end}", body, headers) for end in ("", "/stream"))

@@ -1,11 +1,11 @@
 """The embedded model as a LangChain chat model: tokens in, a stream of text out, over a Unix socket."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from pydantic import PrivateAttr
 
 from chains.backends.configuration import ContinuationScores, ServerState, untold
 from chains.backends.embedded.connection import Connection
@@ -42,12 +42,19 @@ class EmbeddedChatModel(StreamedChatModel):
     socket: Path | None
     context_size: int
 
-    _skeletons: dict[tuple[str, ...], list[list[int]]] = PrivateAttr(default_factory=dict)
-    _connection: Connection = PrivateAttr()
-
     def model_post_init(self, context: Any, /) -> None:
+        """Make now what copies share with this model, its connections above all."""
         super().model_post_init(context)
-        self._connection = Connection(self.backend, self.socket, self.timeouts.connect_s)
+        _ = self._connection, self._skeletons
+
+    # Pydantic's private attributes take longer to read than most that is done with them.
+    @cached_property
+    def _skeletons(self) -> dict[tuple[str, ...], list[list[int]]]:
+        return {}
+
+    @cached_property
+    def _connection(self) -> Connection:
+        return Connection(self.backend, self.socket, self.timeouts.connect_s)
 
     @property
     def _llm_type(self) -> str:

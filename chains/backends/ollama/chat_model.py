@@ -5,11 +5,13 @@ import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import aiohttp
 from langchain_core.messages import AIMessageChunk, BaseMessage
-from pydantic import PrivateAttr, SecretStr
+from pydantic import SecretStr
 
 from chains.backends.configuration import PullProgress, ServerState
 from chains.backends.control_strings import Restorer, neutralise
@@ -46,6 +48,15 @@ _TRAILER_S = 0.05
 _TYPES = ("application/x-ndjson", "application/json")
 
 
+@dataclass(slots=True)
+class _Memory:
+    """What the server said of itself, `until` when that holds (time.monotonic), and the question on its way."""
+
+    facts: ServerFacts | None = None
+    until: float = 0.0
+    asking: SingleFlight[ServerFacts] = field(default_factory=SingleFlight)
+
+
 class OllamaChatModel(StreamedChatModel):
     """A chat model on an Ollama server.
 
@@ -60,19 +71,32 @@ class OllamaChatModel(StreamedChatModel):
     constant_options: Mapping[str, Any] = {}
     key: SecretStr | None = None
 
-    _transport: Transport = PrivateAttr()
-    _models: OllamaModels = PrivateAttr()
-    _estimate: TokenEstimate = PrivateAttr(default_factory=TokenEstimate)
-    _facts: ServerFacts | None = PrivateAttr(default=None)
-    _facts_until: float = PrivateAttr(default=0.0)
-    _asking: SingleFlight[ServerFacts] = PrivateAttr(default_factory=SingleFlight)
-
     def model_post_init(self, context: Any, /) -> None:
+        """Make now what copies share with this model, its connections above all."""
         super().model_post_init(context)
-        headers = {"Authorization": f"Bearer {self.key.get_secret_value()}"} if self.key else {}
-        connect_s = self.timeouts.connect_s
-        self._transport = Transport(self.backend, self.base_url, headers, connect_timeout_s=connect_s)
-        self._models = OllamaModels(self.backend, self.base_url, self.model_name, headers=headers, connect_s=connect_s)
+        _ = self._transport, self._models, self._estimate, self._memory
+
+    # Pydantic's private attributes take longer to read than most that is done with them.
+    @cached_property
+    def _headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key.get_secret_value()}"} if self.key else {}
+
+    @cached_property
+    def _transport(self) -> Transport:
+        return Transport(self.backend, self.base_url, self._headers, connect_timeout_s=self.timeouts.connect_s)
+
+    @cached_property
+    def _models(self) -> OllamaModels:
+        settings = self.backend, self.base_url, self.model_name
+        return OllamaModels(*settings, headers=self._headers, connect_s=self.timeouts.connect_s)
+
+    @cached_property
+    def _estimate(self) -> TokenEstimate:
+        return TokenEstimate()
+
+    @cached_property
+    def _memory(self) -> _Memory:
+        return _Memory()
 
     @property
     def _llm_type(self) -> str:
@@ -189,7 +213,7 @@ class OllamaChatModel(StreamedChatModel):
             raw = await error_body(response)
             if response.status == 400 and (found := overflow(raw)) is not None:
                 raise budget.refusal(found)
-            self._facts = None
+            self._memory.facts = None
             raise refused(self.backend, self.model_name, response.status, raw, response.headers.get("retry-after"))
         if response.content_type not in _TYPES:
             message = f"the answer is {response.content_type}, not NDJSON: is there an Ollama server at base_url?"
@@ -211,9 +235,10 @@ class OllamaChatModel(StreamedChatModel):
 
     async def _known(self) -> ServerFacts:
         """What the server says of itself and of the model, asked again once a minute, or while no context is known."""
-        if self._facts is not None and time.monotonic() <= self._facts_until:
-            return self._facts
-        return await self._asking.ask(self._learn)
+        memory = self._memory
+        if memory.facts is not None and time.monotonic() <= memory.until:
+            return memory.facts
+        return await memory.asking.ask(self._learn)
 
     async def _learn(self) -> ServerFacts:
         try:
@@ -222,7 +247,7 @@ class OllamaChatModel(StreamedChatModel):
         except TimeoutError as error:
             raise self._late(f"it does not answer within {_FACTS_S:g} s", error) from error
         is_settled = self.num_ctx is not None or facts.allocated is not None
-        self._facts, self._facts_until = facts, time.monotonic() + (_FACTS_LAST_S if is_settled else 0)
+        self._memory.facts, self._memory.until = facts, time.monotonic() + (_FACTS_LAST_S if is_settled else 0)
         return facts
 
     async def _asked(self) -> ServerFacts:

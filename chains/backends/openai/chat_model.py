@@ -2,11 +2,12 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from functools import cached_property
 from typing import Any
 
 import aiohttp
 from langchain_core.messages import AIMessageChunk, BaseMessage
-from pydantic import JsonValue, PrivateAttr, SecretStr
+from pydantic import JsonValue, SecretStr
 
 from chains.backends.configuration import ServerState
 from chains.backends.control_strings import Restorer
@@ -47,21 +48,32 @@ class OpenAIChatModel(StreamedChatModel):
     strict_schema: bool
     extra_body: dict[str, JsonValue]
 
-    _api: str = PrivateAttr()
-    _transport: Transport = PrivateAttr()
-    _questions: Questions = PrivateAttr()
-    _estimate: TokenEstimate = PrivateAttr(default_factory=TokenEstimate)
-
     def model_post_init(self, context: Any, /) -> None:
+        """Make now what copies share with this model, its connections above all."""
         super().model_post_init(context)
-        # llama-server and vLLM have their own pages at the root, beside /v1.
+        _ = self._questions, self._estimate
+
+    # Pydantic's private attributes take longer to read than most that is done with them.
+    @cached_property
+    def _api(self) -> str:
+        """The path of the protocol: llama-server and vLLM have their own pages at the root, beside /v1."""
+        return self.base_url[len(self.base_url.removesuffix("/v1")) :]
+
+    @cached_property
+    def _transport(self) -> Transport:
         root = self.base_url.removesuffix("/v1")
-        self._api = self.base_url[len(root) :]
         key = {"Authorization": f"Bearer {self.api_key.get_secret_value()}"} if self.api_key else {}
-        self._transport = Transport(self.backend, root, key, connect_timeout_s=self.timeouts.connect_s)
+        return Transport(self.backend, root, key, connect_timeout_s=self.timeouts.connect_s)
+
+    @cached_property
+    def _questions(self) -> Questions:
         # A question before an answer must leave time for the answer.
         limit = min(_ASK_S, self.timeouts.first_token_s / 4, self.timeouts.total_s / 4)
-        self._questions = Questions(self._transport, self._api, self.model_name, limit_s=limit)
+        return Questions(self._transport, self._api, self.model_name, limit_s=limit)
+
+    @cached_property
+    def _estimate(self) -> TokenEstimate:
+        return TokenEstimate()
 
     @property
     def _llm_type(self) -> str:

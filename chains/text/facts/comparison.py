@@ -18,6 +18,8 @@ from chains.text.facts.numbers import LONGEST_SPELLED, Quantity, decimal_mark, q
 
 __all__ = ["Told", "missing"]
 
+_MOST_LOOKS = 100
+
 
 def missing(of: "str | Told", within: "str | Told", kinds: Collection[FactKind] = tuple(FactKind)) -> list[Fact]:
     """The facts of `of` that `within` doesn't hold, in their order, each mention by itself.
@@ -52,6 +54,7 @@ class Told:
         self._text = text
         self._found = Findings(text)
         self._written: dict[FactKind, frozenset[str]] = {}
+        self._looks = 0
 
     def facts(self, kinds: Collection[FactKind] = tuple(FactKind)) -> list[Fact]:
         return self._found.facts(kinds)
@@ -64,7 +67,7 @@ class Told:
             case FactKind.DATE:
                 return self._literally(kind, text) or self._date(fold_digits(text))
             case FactKind.NAME:  # where names are is the last that a text is searched for
-                return self._name(text) or self._literally(kind, text)
+                return self._name(text) or (self._may_write(text) and self._literally(kind, text))
             case FactKind.URL:
                 return self._literally(kind, text) or url_key(text) in self._urls
             case FactKind.CODE:
@@ -76,6 +79,12 @@ class Told:
         """Where in another text the words of names stand that are held by their acronym."""
         held = (span for span, short in long_names(of._text) if short in self._words)
         return frozenset(place for start, end in held for place in range(start, end))
+
+    def _may_write(self, text: str) -> bool:
+        """Whether the text stands there. Each look takes the time of the whole text, if little of it, so there are
+        only some; what isn't looked for may stand there."""
+        self._looks += 1
+        return self._looks > _MOST_LOOKS or text in self._text
 
     def _literally(self, kind: FactKind, text: str) -> bool:
         if kind not in self._written:

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 import regex
 
@@ -13,8 +13,7 @@ from chains.text.facts.places import near
 __all__ = ["LONGEST_SPELLED", "Quantity", "decimal_mark", "number_spans", "quantities", "spelled_out"]
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity:
+class Quantity(NamedTuple):
     """One reading of a number: its canonical value, and `%`, a currency or nothing."""
 
     value: str
@@ -87,7 +86,8 @@ def number_spans(text: str) -> Iterator[tuple[int, int]]:
 
 def decimal_mark(numbers: Iterable[str]) -> str | None:
     """`.` or `,`, where the numbers of a text tell; None where none of them tells, or they contradict one another."""
-    marks = {mark for number in set(numbers) if (match := _NUMBER.search(number)) and (mark := _mark(match["digits"]))}
+    telling = {number for number in numbers if "." in number or "," in number}
+    marks = {mark for number in telling if (match := _NUMBER.search(number)) and (mark := _mark(match["digits"]))}
     return marks.pop() if len(marks) == 1 else None
 
 
@@ -109,8 +109,10 @@ def quantities(text: str, mark: str | None) -> frozenset[Quantity]:
 def spelled_out(text: str) -> set[str]:
     """The values of the small numbers that a text spells out in English or German: 0 to 99, and a few more."""
     values, tens = set(), 0
-    for word in _WORD.findall(text):
-        number = _named(word)
+    for word in map(str.casefold, _WORD.findall(text)):
+        number = _NAMED.get(word)
+        if number is None and "und" in word:
+            number = _compound(word)
         if number is None:
             tens = 0
             continue
@@ -121,14 +123,13 @@ def spelled_out(text: str) -> set[str]:
     return values
 
 
-def _named(word: str) -> int | None:
-    word = word.casefold()
-    number = _NAMED.get(word)
-    if number is None and "und" in word and (compound := _GERMAN_COMPOUND.fullmatch(word)):
-        ones = 1 if compound[1] == "ein" else _NAMED[compound[1]]
-        tens = _NAMED.get(compound[2])
-        return None if tens is None else tens + ones
-    return number
+def _compound(word: str) -> int | None:
+    """The value of a word such as `einundzwanzig`."""
+    compound = _GERMAN_COMPOUND.fullmatch(word)
+    tens = _NAMED.get(compound[2]) if compound else None
+    if compound is None or tens is None:
+        return None
+    return tens + (1 if compound[1] == "ein" else _NAMED[compound[1]])
 
 
 def _mark(digits: str) -> str | None:

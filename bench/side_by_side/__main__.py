@@ -5,6 +5,7 @@ as missing. In the end the ratios are compared with the stored run, and what has
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -16,7 +17,7 @@ import yaml
 
 from bench.side_by_side.bench import Bench
 from bench.side_by_side.fleet import Fleet
-from bench.side_by_side.guard import worse
+from bench.side_by_side.guard import other_machine, worse
 from bench.side_by_side.installing import chosen, versions
 from bench.side_by_side.machine import machine, warning
 from bench.side_by_side.report import markdown, write_page
@@ -43,9 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     reasons = _reasons()
     print(markdown(run, reasons))
     _keep(run, given.out)
-    lines = worse(run, stored) if stored is not None else []
-    for line in lines:
-        print(f"WORSE: {line}", file=sys.stderr)
+    lines = _compared(run, stored) if stored is not None else []
     if given.write_docs:
         whole = run if stored is None or not given.only else stored.renewed(run)
         whole.write(given.stored)
@@ -78,6 +77,16 @@ def _run(given: argparse.Namespace, folder: Path) -> Run:
         quick=given.quick,
         sections=sections,
     )
+
+
+def _compared(run: Run, stored: Run) -> list[str]:
+    """What has become worse, which is told on standard error."""
+    other, lines = other_machine(run, stored), worse(run, stored)
+    if other and lines:
+        print(f"NOTE: {other}", file=sys.stderr)
+    for line in lines:
+        print(f"WORSE: {line}", file=sys.stderr)
+    return lines
 
 
 def _sections(bench: Bench, keys: Sequence[str]) -> list[Section]:
@@ -122,5 +131,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _ended(*_: object) -> None:
+    """What was started is stopped, also where somebody's patience ends."""
+    sys.exit(128 + signal.SIGTERM)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _ended)
     sys.exit(main(sys.argv[1:]))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from bench.side_by_side.results import Row, Run
 
-__all__ = ["worse"]
+__all__ = ["other_machine", "worse"]
 
 _US = "copydesk"
 _MORE_IS_BETTER, _LESS_IS_BETTER = ("rate", "goodput"), ("p50", "CPU", "first token", "memory")
@@ -16,6 +16,17 @@ _LEAST = 1.25
 def worse(run: Run, stored: Run) -> list[str]:
     """A line for each ratio that has become worse by more than the rounds of both runs vary."""
     return [line for row in run.rows() if row.subject == _US for line in _worse(row, run, stored)]
+
+
+def other_machine(run: Run, stored: Run) -> str | None:
+    """None where both runs are of one machine, as far as it can be told: ratios of another one may differ for that."""
+    ours, theirs = run.machine, stored.machine
+    if (ours.processor, ours.cores) == (theirs.processor, theirs.cores):
+        return None
+    return (
+        f"the stored run is of another machine ({theirs.processor}, {theirs.cores} cores; here {ours.processor}, "
+        f"{ours.cores} cores): ratios may differ for that alone"
+    )
 
 
 def _worse(ours: Row, run: Run, stored: Run) -> Iterator[str]:

@@ -8,7 +8,7 @@ from bench.side_by_side.tables import US, figure
 
 __all__ = ["bars"]
 
-_WIDTH, _NAMES, _FIGURES, _BAR, _GAP, _TOP = 720, 130, 120, 22, 10, 54
+_WIDTH, _NAMES, _FIGURES, _BAR, _GAP, _TOP = 760, 130, 170, 22, 10, 54
 _OURS, _THEIRS = "#0b6e4f", "#8a9ba8"
 
 

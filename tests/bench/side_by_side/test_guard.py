@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.side_by_side.guard import worse
+from bench.side_by_side.guard import other_machine, worse
 from tests.bench.side_by_side.runs import run, section
 
 STEADY = {"copydesk": [1000.0, 1010.0], "mlflow": [500.0, 505.0]}
@@ -36,6 +36,16 @@ def test_what_is_told_names_section_case_peer_and_both_ratios() -> None:
     assert lines == [
         "overhead, at once, 16: copydesk's rate is 1 times that of mlflow; it was 2 times in the stored run"
     ]
+
+
+def test_a_stored_run_of_another_machine_is_told() -> None:
+    here = run()
+    there = here.model_copy(update={"machine": here.machine.model_copy(update={"cores": 16})})
+    assert other_machine(here, here) is None
+    assert other_machine(here, there) == (
+        "the stored run is of another machine (A processor, 16 cores; here A processor, 2 cores): "
+        "ratios may differ for that alone"
+    )
 
 
 def test_another_case_is_not_compared() -> None:

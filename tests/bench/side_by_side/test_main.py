@@ -1,14 +1,16 @@
 """The command, on the backend and Copydesk alone: it measures, keeps what it found, and compares it."""
 
+import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from bench.side_by_side.results import Run
 from tests.bench.side_by_side.runs import run, section
-from tests.conftest import ROOT, program
+from tests.conftest import ROOT, program, wait_until
 
 
 def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -45,3 +47,32 @@ def test_what_there_is_not_is_refused(wrong: tuple[str, ...]) -> None:
     done = command(*wrong)
     assert done.returncode == 2
     assert wrong[-1] in done.stderr
+
+
+@pytest.mark.e2e
+def test_a_run_that_is_ended_leaves_nothing_behind(tmp_path: Path) -> None:
+    program("nginx", "nginx-light")
+    program("wrk", "wrk")
+    whole = [sys.executable, "-m", "bench.side_by_side", "--quick", "--subject", "direct", "--subject", "copydesk"]
+    with subprocess.Popen(
+        [*whole, "--out", str(tmp_path)], cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stderr is not None
+        assert wait_until(lambda: b"starting copydesk" in next(iter(process.stderr or []), b""))
+        assert wait_until(lambda: len(started_in(tmp_path)) >= 2)
+        process.terminate()
+        process.stderr.read()
+    assert process.returncode == 143
+    assert wait_until(lambda: not started_in(tmp_path), 10)
+    assert list(tmp_path.iterdir()) == []
+
+
+def started_in(folder: Path) -> list[int]:
+    """The processes that have the folder in their command: the backend and the service."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                if b"copydesk-bench-" in (command := (entry / "cmdline").read_bytes()) and bytes(folder) in command:
+                    found.append(int(entry.name))
+    return found

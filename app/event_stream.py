@@ -46,18 +46,19 @@ class EventStream(Response):
         self._request = request
         self._tell = tell
         self._settings = settings
-        self._slow = False
+        self._slow = self._is_saying = self._is_ending = False
         self._said_at = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         state, self._send = scope["state"], send
         await self._pass_on({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         leaving = asyncio.ensure_future(hung_up(self._request))
-        work = [asyncio.ensure_future(self._telling()), asyncio.ensure_future(self._beating()), leaving]
+        work = [asyncio.ensure_future(self._telling()), asyncio.ensure_future(self._watching()), leaving]
         try:
             await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         finally:
             state["gone"] = leaving.done() or self._slow
+            self._is_ending = True
             for task in work:
                 task.cancel()
             told, *_ = await asyncio.gather(*work, return_exceptions=True)
@@ -78,17 +79,28 @@ class EventStream(Response):
     async def _telling(self) -> None:
         await self._tell(self._say)
 
-    async def _beating(self) -> None:
-        every = self._settings.heartbeat_s
+    async def _watching(self) -> None:
+        """Breaks the silence, and returns where an event is not taken in time: one timer for all events."""
+        heartbeat_s, patience_s = self._settings.heartbeat_s, self._settings.write_timeout_s
         while True:
-            left = self._said_at + every - _now()
-            if left > 0:
-                await asyncio.sleep(left)
-            else:
-                await self._say(_HEARTBEAT)
+            passed_s = _now() - self._said_at
+            if self._is_saying and passed_s >= patience_s:
+                self._slow = True
+                return
+            if not self._is_saying and passed_s >= heartbeat_s:
+                await self._pass_on(_event(_HEARTBEAT))
+            elif self._is_saying:
+                await asyncio.sleep(patience_s - passed_s)
+            else:  # what begins to be said meanwhile is looked at in time too
+                await asyncio.sleep(min(heartbeat_s - passed_s, patience_s))
 
     async def _say(self, data: bytes) -> None:
-        await self._pass_on({"type": "http.response.body", "body": data, "more_body": True})
+        if self._is_ending:  # nobody watches any more
+            await self._pass_on(_event(data))
+            return
+        self._said_at, self._is_saying = _now(), True
+        await self._send(_event(data))
+        self._is_saying = False
 
     async def _pass_on(self, message: dict[str, Any]) -> None:
         """Returns when the connection has taken the message. Raises _SlowReader."""
@@ -99,6 +111,10 @@ class EventStream(Response):
         except TimeoutError:
             self._slow = True
             raise _SlowReader from None
+
+
+def _event(data: bytes) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": data, "more_body": True}
 
 
 def _now() -> float:

@@ -1,16 +1,16 @@
 """What every request passes before any operation sees it, as plain ASGI.
 
-It gives the request its id and its caller, holds the caller to the key's limits, and bounds the body in size and time.
+It gives the request its id and its caller, holds the caller to the key's limits, and bounds the body in size.
 """
 
 import asyncio
 import logging
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from fastapi import Request
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.caller import NOBODY
@@ -24,6 +24,7 @@ __all__ = ["Gate"]
 _log = logging.getLogger("copydesk.access")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _WITH_BODY = {"POST", "PUT", "PATCH"}
+_READING = {"GET", "HEAD"}
 _ALWAYS = {"/healthz", "/readyz"}
 """Answered even where there is no room for more."""
 
@@ -53,7 +54,8 @@ class Gate:
             return
         headers = Headers(scope=scope)
         request_id = _request_id(headers)
-        scope["state"] = {**scope.get("state", {}), "request_id": request_id, "caller": NOBODY}
+        state = scope.setdefault("state", {})
+        state |= {"request_id": request_id, "caller": NOBODY}
         body, inner = self._edge.bodies.body(), _as_get(scope)
         status = 0
         told = {"x-request-id": request_id}
@@ -62,16 +64,16 @@ class Gate:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message).update(told)
+                message["headers"] = _with(told, message["headers"])
             await send(message)
 
         try:
-            caller = scope["state"]["caller"] = await self._entrance.caller(scope["path"], headers)
+            caller = state["caller"] = await self._entrance.caller(scope["path"], headers)
             self._check(scope, headers)
             async with self._quotas.admitted(caller, demand_of(scope["method"], scope["path"]), told):
                 await self._app(inner, self._bounded(receive, scope, body), send_with_id)
         except asyncio.CancelledError:
-            if scope["state"].get("gone"):
+            if state.get("gone"):
                 raise
             # uvicorn cancels what is not through when the time to stop is over. A stream has told it by itself.
             if not status:
@@ -112,7 +114,6 @@ class Gate:
     def _bounded(self, receive: Receive, scope: Scope, body: HeldBody) -> Receive:
         state, most = scope["state"], self._most(scope)
         complete = False
-        begin = asyncio.get_running_loop().time()
 
         async def bounded() -> Message:
             nonlocal complete
@@ -120,12 +121,7 @@ class Gate:
                 message = await receive()
                 state["gone"] = state.get("gone", False) or message["type"] == "http.disconnect"
                 return message
-            limit = self._server.body_timeout_s + body.size / self._server.body_bytes_per_s
-            try:
-                async with asyncio.timeout_at(begin + limit):
-                    message = await receive()
-            except TimeoutError:
-                raise ProblemError("body_timeout", f"The body was not complete after {limit:.3g} s.") from None
+            message = await receive()
             body.grow(len(message.get("body", b"")))
             complete = not message.get("more_body", False)
             if body.size > most:
@@ -145,9 +141,16 @@ def _too_large(most: int) -> ProblemError:
 def _as_get(scope: Scope) -> Scope:
     """HEAD is answered as GET, and the protocol leaves the body out: load balancers ask so. Ranges, which only pages
     of the documentation have, are not served."""
+    if scope["method"] not in _READING:
+        return scope
     headers = [header for header in scope["headers"] if header[0] != b"range"]
-    method = "GET" if scope["method"] == "HEAD" else scope["method"]
-    return {**scope, "method": method, "headers": headers}
+    return {**scope, "method": "GET", "headers": headers}
+
+
+def _with(told: Mapping[str, str], headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers with these in the place of others of their names: a replay has those of the first try."""
+    raw = {name.encode("latin-1"): value.encode("latin-1") for name, value in told.items()}
+    return [*(header for header in headers if header[0] not in raw), *raw.items()]
 
 
 def _request_id(headers: Headers) -> str:

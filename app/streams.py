@@ -7,13 +7,13 @@ proxies give up on who says nothing for a minute, and an answer may wait longer 
 """
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from itertools import count
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.sse import format_sse_event
+from pydantic_core import to_json
 from starlette.responses import Response, StreamingResponse
 
 from app.caller import caller_of, check_request
@@ -147,7 +147,7 @@ class _WrittenText:
 
     async def _tell_item(self, say: Say, item: StreamItem) -> None:
         if isinstance(item, str):
-            await say(self._numbered("delta", json.dumps({"text": item}, ensure_ascii=False, separators=(",", ":"))))
+            await say(self._numbered("delta", to_json({"text": item}).decode()))
             return
         response = to_response(self._task, item, self._state["request_id"]).decode()
         if "idempotency" in self._state:

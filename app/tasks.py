@@ -91,7 +91,7 @@ def _operation(task: Task[Any, Any], runner: Runner) -> Callable[..., Awaitable[
 async def unless_gone(request: Request, work: Awaitable[T]) -> T | None:
     """Run the work, and cancel it as soon as the caller has hung up: then the result is None."""
     state = request.scope["state"]
-    hang_up: HangUp = state.get("hang_up") or HangUp()  # another server than ours doesn't tell
+    hang_up: HangUp = state.get("hang_up") or HangUp()  # another protocol than ours tells nobody
 
     def leave() -> None:
         state["gone"] = True

@@ -18,7 +18,7 @@ from langchain_text_splitters import RecursiveCharacterTextSplitter
 from chains.errors import ContextExceeded, InvalidInput
 from chains.task import Parts
 
-__all__ = ["MOST_CHUNKS", "Chunk", "answer_tokens", "chunks_that_fit", "divide", "fits", "tokens_of"]
+__all__ = ["MOST_CHUNKS", "Chunk", "answer_tokens", "chunks_that_fit", "divide", "fits", "most_tokens", "tokens_of"]
 
 MOST_CHUNKS = 256
 """The most chunks of one text: more of them would keep a model busy for hours."""
@@ -74,11 +74,11 @@ async def chunks_that_fit(
     BackendError where the tokens can't be counted.
     """
     whole = [Chunk(0, len(text), text)]
-    room = await _room(parts, inputs, key)
-    if room is None:
+    if await _certainly_fits(parts, inputs, text, key):
         return whole
+    room = await _room(parts, inputs, key)
     density = await _tokens_per_byte(parts, text)
-    if await _fits(parts, text, room, density):
+    if room is None or await _fits(parts, text, room, density):
         return whole
     size = len(text.encode())
     largest = max(1, int(room * _MARGIN / density))
@@ -166,13 +166,17 @@ def _overlapping(text: str, start: int, overlap: int) -> int:
 
 
 async def _certainly_fits(parts: Parts, inputs: Mapping[str, Any], text: str, key: str) -> bool:
-    """Told without counting: no tokenizer makes more tokens of a text than it has bytes."""
+    """Told without counting, which a server takes a call for."""
     context = await _context(parts)
     if context is None or len(text) >= context:
         return context is None
     messages = (await parts.prompt.ainvoke({**inputs, key: text})).to_messages()
-    most = sum(len(str(message.text).encode()) + _MESSAGE_TOKENS for message in messages)
-    return most + answer_tokens(parts) <= context
+    return sum(most_tokens(str(message.text)) for message in messages) + answer_tokens(parts) <= context
+
+
+def most_tokens(text: str) -> int:
+    """Of a message: no tokenizer makes more tokens of a text than it has bytes."""
+    return len(text.encode()) + _MESSAGE_TOKENS
 
 
 async def _context(parts: Parts) -> int | None:

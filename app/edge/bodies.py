@@ -1,10 +1,14 @@
 """The bodies of requests, and the memory that those of one worker take."""
 
+import asyncio
+
 from starlette.types import Receive
+from uvicorn._types import ASGIReceiveCallable, ASGIReceiveEvent
 
 from app.problems import ProblemError
+from app.sections import ServerSettings
 
-__all__ = ["Bodies", "HeldBody", "whole_body"]
+__all__ = ["Bodies", "BodyTime", "HeldBody", "whole_body"]
 
 FREE_BYTES = 64 << 10
 """Of each body this much isn't counted: `max_connections` bounds it, and small requests pass while large ones fill
@@ -52,6 +56,30 @@ class HeldBody:
     def let_go(self) -> None:
         self._bodies.free(self._counted)
         self._counted = 0
+
+
+class BodyTime:
+    """The time that one body may take: `body_timeout_s`, and as much again as what has come takes at
+    `body_bytes_per_s`."""
+
+    def __init__(self, server: ServerSettings) -> None:
+        self._server = server
+        self._begin: float | None = None
+        self._size = 0
+
+    async def receive(self, receive: ASGIReceiveCallable) -> ASGIReceiveEvent:
+        """The next part of the body. Raises ProblemError where it doesn't come in time."""
+        if self._begin is None:
+            self._begin = asyncio.get_running_loop().time()
+        limit = self._server.body_timeout_s + self._size / self._server.body_bytes_per_s
+        try:
+            async with asyncio.timeout_at(self._begin + limit):
+                message = await receive()
+        except TimeoutError:
+            raise ProblemError("body_timeout", f"The body was not complete after {limit:.3g} s.") from None
+        if message["type"] == "http.request":
+            self._size += len(message["body"])
+        return message
 
 
 async def whole_body(receive: Receive) -> bytes | None:

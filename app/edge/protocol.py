@@ -14,6 +14,7 @@ from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 from uvicorn.server import ServerState
 
+from app.edge.bodies import BodyTime
 from app.edge.connections import Phase
 from app.edge.edge import Edge
 from app.edge.hang_up import HangUp
@@ -181,9 +182,10 @@ class EdgeProtocol(H11Protocol):
 
     async def _serve_at_the_edge(self, scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         cycle = self.cycle  # of this request: the next one begins when it is answered
+        time = BodyTime(self.edge.settings)
 
         async def receive_at_the_edge() -> ASGIReceiveEvent:
-            message = await receive()
+            message = await (time.receive(receive) if cycle.more_body else receive())
             if self._is_evicted:
                 raise _no_room()
             return message

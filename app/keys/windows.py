@@ -33,23 +33,26 @@ class OwnWindows:
     def __init__(self, sharers: int = 1, clock: Callable[[], float] = time.time) -> None:
         self._sharers = sharers
         self._clock = clock
-        # By key and limit: the minute, what it has counted, and what the one before had.
-        self._requests: dict[tuple[str, int], tuple[int, int, int]] = {}
-        # By the same: when the window ends, and what was spent in it.
-        self._tokens: dict[tuple[str, int], tuple[float, int]] = {}
+        self._minute = 0
+        # By key and limit: the requests of this minute, and those of the one before.
+        self._counted: dict[tuple[str, int], int] = {}
+        self._before: dict[tuple[str, int], int] = {}
+        # By the same: when the window of tokens ends, and what was spent in it.
+        self._spent: dict[tuple[str, int], tuple[float, int]] = {}
 
     def count_request(self, key_id: str, per_minute: int) -> bool:
         """Count a request, unless it is one too many: then False."""
-        limit, now = self._share(per_minute), self._clock()
-        minute, counted, before = self._counted((key_id, limit), now)
-        if int(before * _left(now) / WINDOW_S + counted) >= limit:
+        limit, now = self._share(per_minute), self._now()
+        place = key_id, limit
+        counted = self._counted.get(place, 0)
+        if int(self._before.get(place, 0) * _left(now) / WINDOW_S + counted) >= limit:
             return False
-        self._requests[key_id, limit] = minute, counted + 1, before
+        self._counted[place] = counted + 1
         return True
 
     def requests(self, key_id: str, per_minute: int) -> Standing:
-        limit, now = self._share(per_minute), self._clock()
-        _, counted, before = self._counted((key_id, limit), now)
+        limit, now = self._share(per_minute), self._now()
+        counted, before = self._counted.get((key_id, limit), 0), self._before.get((key_id, limit), 0)
         left = _left(now)
         remaining = limit - int(before * left / WINDOW_S + counted)
         # Of those of the minute before, one less counts after each part of this one.
@@ -58,13 +61,13 @@ class OwnWindows:
 
     def spend(self, key_id: str, per_minute: int, tokens: int) -> None:
         """Count tokens that were spent."""
-        place, now = (key_id, self._share(per_minute)), self._clock()
-        ends, spent = self._tokens.get(place, (now, 0))
-        self._tokens[place] = (now + WINDOW_S, tokens) if ends <= now else (ends, spent + tokens)
+        place, now = (key_id, self._share(per_minute)), self._now()
+        ends, spent = self._spent.get(place, (now, 0))
+        self._spent[place] = (now + WINDOW_S, tokens) if ends <= now else (ends, spent + tokens)
 
     def tokens(self, key_id: str, per_minute: int) -> Standing:
-        limit, now = self._share(per_minute), self._clock()
-        ends, spent = self._tokens.get((key_id, limit), (now, 0))
+        limit, now = self._share(per_minute), self._now()
+        ends, spent = self._spent.get((key_id, limit), (now, 0))
         if ends <= now:
             return Standing("tokens", limit, limit, 0.0)
         return Standing("tokens", limit, max(0, limit - spent), min(ends - now, WINDOW_S))
@@ -72,12 +75,15 @@ class OwnWindows:
     def _share(self, per_minute: int) -> int:
         return max(1, per_minute // self._sharers)
 
-    def _counted(self, place: tuple[str, int], now: float) -> tuple[int, int, int]:
+    def _now(self) -> float:
+        """The time. With each minute that begins, what counts no longer is forgotten."""
+        now = self._clock()
         minute = int(now // WINDOW_S)
-        known = self._requests.get(place, (minute, 0, 0))
-        if known[0] == minute:
-            return known
-        return minute, 0, known[1] if known[0] == minute - 1 else 0
+        if minute > self._minute:
+            self._before = self._counted if minute == self._minute + 1 else {}
+            self._counted, self._minute = {}, minute
+            self._spent = {place: window for place, window in self._spent.items() if window[0] > now}
+        return now
 
 
 def _left(now: float) -> float:

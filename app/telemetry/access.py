@@ -26,7 +26,7 @@ class Access:
             await self._app(scope, receive, send)
             return
         record = RequestRecord(scope)
-        scope["state"] = {**scope.get("state", {}), "record": record}
+        scope.setdefault("state", {})["record"] = record
         receive, send = record.counted(receive), record.watched(send)
         bodies = Bodies() if self._texts else None
         if bodies is not None:

@@ -94,8 +94,12 @@ def _of_tasks(record: RequestRecord, account: "Account") -> dict[str, Any]:
 
 
 def log_line(fields: Mapping[str, Any]) -> None:
-    """Write the line of a request."""
-    _log.info("%s %s %s", fields["method"], fields["path"], fields["status"], extra={"fields": fields})
+    """Write the line of a request. Where in the code it is written is of no use to anybody, and is not looked for."""
+    if _log.isEnabledFor(logging.INFO):
+        said = fields["method"], fields["path"], fields["status"]
+        _log.handle(
+            _log.makeRecord(_log.name, logging.INFO, __file__, 0, "%s %s %s", said, None, None, {"fields": fields})
+        )
 
 
 def log_unread(status: int, request_id: str, code: str) -> None:

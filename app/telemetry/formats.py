@@ -17,6 +17,8 @@ __all__ = ["JsonFormatter", "TextFormatter", "plain"]
 _UNSAFE = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
 _CONTINUED = "\n    | "
 
+_encode = json.JSONEncoder(separators=(",", ":"), default=str).encode
+
 
 def plain(text: str) -> str:
     """The text with its control characters written out: `\\x1b`. Line feeds stay."""
@@ -51,8 +53,11 @@ class JsonFormatter(_Formatter):
         said |= _request_of() if fields is None else fields
         if (exception := self._traceback(record)) is not None:
             said["exception"] = exception
+        line = _encode(said)
+        if not self._secrets.may_be_in(line):
+            return line
         hidden = {name: self._secrets.hide(value) if isinstance(value, str) else value for name, value in said.items()}
-        return json.dumps(hidden, separators=(",", ":"), default=str)
+        return _encode(hidden)
 
 
 def _request_of() -> dict[str, Any]:

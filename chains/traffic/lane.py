@@ -94,10 +94,11 @@ class Lane(Runnable[LanguageModelInput, AIMessage]):
             yield kept
             return
         boarding = self._boarded(call, identity)
+        flight, position = boarding.flight, 0
         try:
-            async with aclosing(boarding.flight.follow()) as given:
-                async for chunk in given:
-                    yield chunk
+            while await flight.has(position):
+                yield flight.items[position]
+                position += 1
         finally:
             self._leave(boarding)
         self._keep(boarding, identity)

@@ -127,15 +127,18 @@ class Generation(Generic[T]):
     async def follow(self) -> AsyncGenerator[T, None]:
         """All items from the first one on, then the error where there is one."""
         position = 0
-        while True:
-            while position < len(self._items):
-                yield self._items[position]
-                position += 1
-            if not self._ended:
-                await self._news.wait()
-            elif position == len(self._items):
-                break
-        self._must_be_well()
+        while await self.has(position):
+            yield self._items[position]
+            position += 1
+
+    async def has(self, position: int) -> bool:
+        """Whether there is an item at the position, once that is known. Raises the error where there is one instead."""
+        while position >= len(self._items):
+            if self._ended:
+                self._must_be_well()
+                return False
+            await self._news.wait()
+        return True
 
     async def end(self) -> None:
         """Returns when the last item is there. Raises the error where there is one."""

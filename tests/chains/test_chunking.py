@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from chains.capabilities import Capabilities
 from chains.chunking import MOST_CHUNKS, Chunk, chunks_that_fit, divide, fits
 from chains.errors import ContextExceeded, InvalidInput
 from chains.task import Parts
+from chains.tasks.rewrite.portions import portions
 from tests.traffic.lanes import lane_over
 
 ALPHABET = st.sampled_from(
@@ -173,7 +175,18 @@ def test_where_nobody_knows_the_context_the_text_stays_whole() -> None:
 def test_what_certainly_fits_is_not_counted() -> None:
     counting = Counting(200)
     assert counting.fits("A short text.")
+    assert texts(counting.chunks("A short text.", share=0.25)) == ["A short text."]
     assert counting.counted == []
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"), [pytest.param("A short text.", 0, id="short"), pytest.param("word " * 70, 1, id="not so short")]
+)
+def test_a_portion_is_counted_where_its_answer_may_be_too_long(text: str, counts: int) -> None:
+    counting = Counting(1000)
+    counting.parts = replace(counting.parts, parameters={"max_tokens": 200})
+    assert texts(asyncio.run(portions(counting.parts, {"tone": "well"}, text))) == [text]
+    assert len(counting.counted) == counts
 
 
 def test_a_prompt_without_room_is_refused() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chains.text.facts import FactKind, missing
+from chains.text.facts import FactKind, Told, missing
 
 PIECES = (
     "A ",
@@ -87,6 +87,22 @@ def test_is_missing(of: str, within: str, lost: list[str]) -> None:
 
 def test_only_the_kinds_that_are_asked_for() -> None:
     assert [fact.text for fact in missing("5 for {x}", "", {FactKind.PLACEHOLDER})] == ["{x}"]
+
+
+@pytest.mark.parametrize("others", [pytest.param(1, id="few names"), pytest.param(300, id="many names")])
+def test_a_name_that_no_space_sets_apart_is_held(others: int) -> None:
+    """Its words aren't among those of the text, so it is looked for by itself, however many others are missing."""
+    lost = [f"Bo{chr(97 + number // 26)}{chr(97 + number % 26)}" for number in range(others)]
+    of = ", ".join(f"we met {name}" for name in [*lost, "Ada"])
+    assert [fact.text for fact in missing(of, "他看见Ada了", {FactKind.NAME})] == lost
+
+
+@given(*[st.text() | st.lists(st.sampled_from(PIECES)).map("".join)] * 3)
+def test_what_was_asked_before_changes_no_answer(first: str, second: str, within: str) -> None:
+    held, asked = Told(within), Told(second)
+    missing(first, held, {FactKind.NAME})
+    missing(asked, first, {FactKind.DATE})
+    assert missing(asked, held) == missing(second, within)
 
 
 @given(st.text() | st.lists(st.sampled_from(PIECES)))

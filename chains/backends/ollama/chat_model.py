@@ -5,7 +5,6 @@ import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -17,7 +16,7 @@ from chains.backends.configuration import PullProgress, ServerState
 from chains.backends.control_strings import Restorer, neutralise
 from chains.backends.estimate import PromptSize, TokenEstimate
 from chains.backends.ollama.budget import Budget
-from chains.backends.ollama.facts import ServerFacts, allocated, trained
+from chains.backends.ollama.facts import FactsMemory, ServerFacts, allocated, trained
 from chains.backends.ollama.models import OllamaModels
 from chains.backends.ollama.wire import (
     DEFAULT_MAX_TOKENS,
@@ -32,7 +31,6 @@ from chains.backends.ollama.wire import (
     token_logprobs,
     usage,
 )
-from chains.backends.single_flight import SingleFlight
 from chains.backends.streamed import CallOptions, StreamedChatModel, role_of
 from chains.backends.transport import Transport, error_body
 from chains.errors import BackendError, BackendProtocolError, BackendRejected, BackendTimeout, CopydeskError
@@ -46,15 +44,6 @@ _FACTS_LAST_S = 60.0
 _INSPECT_S = 20.0
 _TRAILER_S = 0.05
 _TYPES = ("application/x-ndjson", "application/json")
-
-
-@dataclass(slots=True)
-class _Memory:
-    """What the server said of itself, `until` when that holds (time.monotonic), and the question on its way."""
-
-    facts: ServerFacts | None = None
-    until: float = 0.0
-    asking: SingleFlight[ServerFacts] = field(default_factory=SingleFlight)
 
 
 class OllamaChatModel(StreamedChatModel):
@@ -95,8 +84,8 @@ class OllamaChatModel(StreamedChatModel):
         return TokenEstimate()
 
     @cached_property
-    def _memory(self) -> _Memory:
-        return _Memory()
+    def _memory(self) -> FactsMemory:
+        return FactsMemory()
 
     @property
     def _llm_type(self) -> str:

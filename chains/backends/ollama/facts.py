@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from chains.backends.single_flight import SingleFlight
 from chains.backends.watched import token_count
 
-__all__ = ["ServerFacts", "allocated", "trained"]
+__all__ = ["FactsMemory", "ServerFacts", "allocated", "trained"]
 
 _REFUSES_SINCE = (0, 12, 6)
 _UNNUMBERED = (0, 0, 0)
@@ -35,6 +36,15 @@ class ServerFacts:
         model was trained for."""
         known = [limit for limit in (num_ctx or self.allocated, self.trained) if limit]
         return min(known) if known else None
+
+
+@dataclass(slots=True)
+class FactsMemory:
+    """What the server said of itself, `until` when that holds (time.monotonic), and the question on its way."""
+
+    facts: ServerFacts | None = None
+    until: float = 0.0
+    asking: SingleFlight[ServerFacts] = field(default_factory=SingleFlight)
 
 
 def trained(model_info: Mapping[str, Any] | None) -> int | None:

@@ -84,18 +84,20 @@ def chat_body(
 
 async def json_lines(content: aiohttp.StreamReader) -> AsyncIterator[dict[str, Any]]:
     """The objects of a stream of NDJSON, however its bytes are cut. Raises ValueError for anything else."""
-    buffer = bytearray()
+    begun = bytearray()
     async for data in content.iter_any():
-        buffer += data
-        while (end := buffer.find(b"\n")) >= 0:
-            line = bytes(buffer[:end])
-            del buffer[: end + 1]
+        *lines, rest = data.split(b"\n")
+        if lines:
+            lines[0] = bytes(begun + lines[0])
+            begun.clear()
+        begun += rest
+        for line in lines:
             if line.strip():
                 yield _object(line)
-        if len(buffer) > _LONGEST_LINE:
+        if len(begun) > _LONGEST_LINE:
             raise ValueError("a line is too long")
-    if buffer.strip():
-        yield _object(bytes(buffer))
+    if begun.strip():
+        yield _object(bytes(begun))
 
 
 def _object(line: bytes) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from chains.chunking import MOST_CHUNKS, Chunk, answer_tokens, chunks_that_fit, divide, tokens_of
+from chains.chunking import MOST_CHUNKS, Chunk, answer_tokens, chunks_that_fit, divide, most_tokens, tokens_of
 from chains.errors import InvalidInput
 from chains.task import Parts
 
@@ -26,6 +26,9 @@ async def portions(parts: Parts, inputs: Mapping[str, Any], text: str) -> list[C
     found: list[Chunk] = []
     most = int(answer_tokens(parts) * _SHARE_OF_ANSWER)
     for chunk in await chunks_that_fit(parts, inputs, text):
+        if most_tokens(chunk.text) <= most:
+            found.append(chunk)
+            continue
         tokens = await tokens_of(parts, chunk.text)
         if tokens / most + len(found) > MOST_CHUNKS:
             raise _too_long()

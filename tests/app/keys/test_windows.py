@@ -17,6 +17,7 @@ Step = tuple[float, bool]
         pytest.param(2, [(0, True), (1, True), (61, True), (62, False), (91, True), (92, False)], id="by its part"),
         pytest.param(4, [*[(50, True)] * 4, (75, True), (76, True), (77, False)], id="three quarters of four"),
         pytest.param(1, [(59, True), (61, True)], id="as far as two counters can tell"),
+        pytest.param(1, [(61, True), (59, False), (62, False)], id="a clock that is set back lets nobody in again"),
         pytest.param(1, [(0, True), (120, True)], id="what is two minutes old is forgotten"),
     ],
 )

@@ -64,7 +64,7 @@ def _run(given: argparse.Namespace, folder: Path) -> Run:
     told = warning(found)
     if told:
         bench.tell(f"WARNING: {told}")
-    started = datetime.now(UTC).isoformat(timespec="seconds")
+    started = _now()
     chosen(bench, install=not given.quick)
     known = versions(bench)
     sections = _sections(bench, given.only or KEYS)
@@ -77,6 +77,10 @@ def _run(given: argparse.Namespace, folder: Path) -> Run:
         quick=given.quick,
         sections=sections,
     )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _compared(run: Run, stored: Run) -> list[str]:
@@ -96,7 +100,8 @@ def _sections(bench: Bench, keys: Sequence[str]) -> list[Section]:
         for key in keys:
             bench.tell(f"== {key}")
             try:
-                found.append(measured(key, bench, fleet))
+                section = measured(key, bench, fleet)
+                found.append(section.model_copy(update={"measured": _now()}))
             except MissingSubject as error:
                 bench.lacks(f"the section {key}", str(error))
     finally:

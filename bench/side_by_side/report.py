@@ -53,7 +53,7 @@ def markdown(run: Run, reasons: Mapping[str, str], *, pictures: str | None = Non
     """The page. `reasons` explains aims that are missed, by their text; `pictures` is where the plots are, if shown."""
     lines = [_HEAD, *_provenance(run), "", _verdict(run)]
     for section in run.sections:
-        lines += ["", f"## {section.title}", "", section.method.strip(), "", f"Again: `{section.command}`"]
+        lines += ["", f"## {section.title}", "", section.method.strip(), "", _again(section)]
         lines += aims_table(section.aims, reasons) if section.aims else []
         if pictures is not None:
             lines += _shown(run, section, pictures)
@@ -105,6 +105,11 @@ def _verdict(run: Run) -> str:
     missed = [f"{title}: {aim.text} ({aim.measured}, bound {aim.bound})" for title, aim in aims if not aim.met]
     told = f"Binding aims that are met: {len(aims) - len(missed)} of {len(aims)}."
     return f"{told} Missed: {'; '.join(missed)}." if missed else told
+
+
+def _again(section: Section) -> str:
+    again = f"`{section.command}`"
+    return f"Measured until {section.measured}; again: {again}" if section.measured else f"Again: {again}"
 
 
 def _shown(run: Run, section: Section, pictures: str) -> Iterator[str]:

@@ -71,7 +71,10 @@ class Aim(_Stored):
 
 
 class Section(_Stored):
-    """One part of the page. `method` and `notes` are Markdown; `command` repeats the section alone."""
+    """One part of the page. `method` and `notes` are Markdown; `command` repeats the section alone.
+
+    `measured` is when it ended, in ISO 8601, UTC: a section may be newer than the run that it is stored in.
+    """
 
     key: str
     title: str
@@ -80,6 +83,7 @@ class Section(_Stored):
     rows: list[Row]
     aims: list[Aim] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
+    measured: str = ""
 
 
 class Run(_Stored):

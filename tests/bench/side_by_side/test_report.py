@@ -34,6 +34,13 @@ def test_a_table_without_copydesk_has_no_ratios() -> None:
     assert table(markdown(run(section(rates={"mlflow": [500.0]})), {}))[0] == ["", "rate, requests/s"]
 
 
+def test_a_section_says_how_to_repeat_it_and_when_it_was_measured() -> None:
+    made = section(rates=RATES)
+    assert '\nAgain: `make bench ARGS="--only overhead"`\n' in markdown(run(made), {})
+    later = made.model_copy(update={"measured": "2026-01-02T00:00:00+00:00"})
+    assert "\nMeasured until 2026-01-02T00:00:00+00:00; again: `make" in markdown(run(later), {})
+
+
 def test_who_is_missing_is_told_with_the_reason() -> None:
     assert "**litellm is missing:** no pip" in markdown(run(missing={"litellm": "no pip"}), {})
 

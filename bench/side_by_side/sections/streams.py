@@ -23,7 +23,7 @@ process of its own reads: so many streams start at the same moment, and the next
 has a text of its own. The time is from the request to the first token, CPU time that of all processes of the subject.
 """
 
-_WAVES = {False: {1: 5, 16: 4}, True: {1: 3, 16: 2}}
+_WAVES = {False: {1: 4, 16: 3}, True: {1: 3, 16: 2}}
 """By whether it is quick: how many times so many streams are started, in a round."""
 _ROUNDS = {False: 3, True: 1}
 

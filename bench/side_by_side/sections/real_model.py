@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.side_by_side.bench import Bench
 from bench.side_by_side.endpoint import Endpoint, Reply
+from bench.side_by_side.processes import cpu_seconds
 from bench.side_by_side.results import Aim, Row, Section, row
 from bench.side_by_side.sections.judged import Figures
 from bench.side_by_side.sections.plain_ways import FOLDER, ways
@@ -53,9 +54,10 @@ class Text:
 
 @dataclass(frozen=True)
 class Sides:
-    """The service, and a model that nobody else asks."""
+    """The service, with the id of its process, and a model that nobody else asks."""
 
     service: Endpoint
+    pid: int
     model: Endpoint
 
     def ask(self, side: str, text: Text) -> Reply:
@@ -94,7 +96,7 @@ def _sides(bench: Bench) -> Iterator[Sides]:
             serving(backend, bench.new_folder("embedded")) as service,
         ):
             assert direct.socket is not None
-            yield Sides(service.endpoint, Endpoint.unix(direct.socket))
+            yield Sides(service.endpoint, service.pid, Endpoint.unix(direct.socket))
     except CopydeskError as error:
         raise MissingSubject(str(error)) from error
 
@@ -105,9 +107,12 @@ def _one_at_a_time(bench: Bench, sides: Sides) -> Iterator[Row]:
     seconds: dict[str, list[float]] = {US: [], DIRECT: []}
     tokens: dict[str, list[float]] = {US: [], DIRECT: []}
     ratios: list[float] = []
+    cpu: list[float] = []
     for number in range(1 if bench.quick else 3):
         order = (US, DIRECT) if number % 2 else (DIRECT, US)
+        before = cpu_seconds(sides.pid)
         replies = _round(sides, [_anew(text, number) for text in texts], *order)
+        cpu.append((cpu_seconds(sides.pid) - before) * 1000 / len(texts))
         for side in order:
             seconds[side].append(statistics.fmean(reply.seconds for reply in replies[side]))
             tokens[side].append(statistics.fmean(map(_written, replies[side])))
@@ -117,6 +122,7 @@ def _one_at_a_time(bench: Bench, sides: Sides) -> Iterator[Row]:
     for side in (US, DIRECT):
         yield row(KEY, side, ALONE, "time", "s", seconds[side])
         yield row(KEY, side, ALONE, "tokens written", "tokens", tokens[side])
+    yield row(KEY, US, ALONE, "CPU of the service", "ms/request", cpu)
     if ratios:
         yield row(KEY, f"{US} / {DIRECT}", ALONE, "ratio of times", "times", ratios)
         yield row(KEY, f"{US} / {DIRECT}", ALONE, "texts compared", "texts", [len(ratios)])

@@ -1,7 +1,7 @@
 """Work of one request that runs at once, or beside the event loop."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 __all__ = ["aside", "in_parallel"]
@@ -10,12 +10,13 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 _LONG = 2_000
-"""Code points of a text from which on work on it takes milliseconds, and a thread for it pays."""
+"""Code points of texts from which on work on them takes milliseconds, and a thread for it pays."""
 
 
-async def aside(text: str, work: Callable[..., Out], *arguments: Any) -> Out:
-    """What work on a text gives: in a thread, so that nobody else waits for it, unless the text is short."""
-    return await asyncio.to_thread(work, *arguments) if len(text) > _LONG else work(*arguments)
+async def aside(texts: Collection[str], work: Callable[..., Out], *arguments: Any) -> Out:
+    """What work on texts gives: in a thread, so that nobody else waits for it, unless they are short."""
+    is_long = sum(map(len, texts)) > _LONG
+    return await asyncio.to_thread(work, *arguments) if is_long else work(*arguments)
 
 
 async def in_parallel(work: Callable[[In], Awaitable[Out]], items: Sequence[In], width: int) -> list[Out]:

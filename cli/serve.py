@@ -49,7 +49,6 @@ def serve(
 
     Example: copydesk serve --port 9000 --workers 2
     """
-    gc.disable()  # until all is built, which stays: the collector would search it again and again
     given = {"host": host, "port": port, "workers": workers}
     settings = load_settings(config, {"server": {key: value for key, value in given.items() if value is not None}})
     _start_logging(settings)
@@ -59,6 +58,7 @@ def serve(
     allow_open_files(settings.server)
     listener = _bind(settings.server)
     signal.signal(signal.SIGTERM, _leave)
+    gc.disable()  # until all is built, which stays: the collector would search it again and again
     with ThreadPoolExecutor(1) as pool:
         # Importing LangChain and checking the prompts takes as long as loading the model: do both at once.
         checked = pool.submit(_check, settings)
@@ -67,8 +67,12 @@ def serve(
             folder, app = checked.result()
             # A worker that begins later must not choose another folder because this one is gone for a moment.
             prompts = started.prompts.model_copy(update={"dir": folder})
-            is_good = started.backends == settings.backends  # nothing had to be started: it reaches them as it is
-            _run(started.model_copy(update={"prompts": prompts}), listener, app if is_good else None)
+            # Where nothing had to be started, it reaches its backends as it is.
+            served = app if settings.server.workers == 1 and started.backends == settings.backends else None
+            del app, checked
+            if served is None:
+                gc.collect()
+            _run(started.model_copy(update={"prompts": prompts}), listener, served)
 
 
 def _check(settings: Settings) -> tuple[Path, "FastAPI"]:

@@ -198,6 +198,8 @@ class EdgeProtocol(H11Protocol):
             await send(message)
 
         self._hang_up = scope["state"]["hang_up"] = HangUp()
+        if cycle.disconnected:
+            self._hang_up.happen()
         scope["state"]["cut"] = self.abort  # for who has to end a response that nobody reads
         self._has_room = self._has_room or self.edge.connections.has_room()
         if not self._has_room:

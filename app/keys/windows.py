@@ -76,13 +76,14 @@ class OwnWindows:
         return max(1, per_minute // self._sharers)
 
     def _now(self) -> float:
-        """The time. With each minute that begins, what counts no longer is forgotten."""
+        """The time. With each minute that begins, what counts no longer is forgotten; so it is where the clock was set back
+        by more than a minute, or nobody would be let in until it is as late as before."""
         now = self._clock()
         minute = int(now // WINDOW_S)
-        if minute > self._minute:
+        if not self._minute - 1 <= minute <= self._minute:
             self._before = self._counted if minute == self._minute + 1 else {}
             self._counted, self._minute = {}, minute
-            self._spent = {place: window for place, window in self._spent.items() if window[0] > now}
+            self._spent = {place: window for place, window in self._spent.items() if now < window[0] <= now + WINDOW_S}
         return now
 
 

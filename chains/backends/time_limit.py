@@ -10,7 +10,8 @@ class TimeLimit:
     """What `asyncio.timeout_at` is for each wait, at the price of one: a server may be waited for thousands of times
     while it answers. The timer is moved only where it would fire too late; where it fires too early it is set again.
 
-    Use it within one event loop and for one wait at a time, and `close` it. `expired` is whether a wait was ended.
+    Use it within one event loop and for one wait at a time, and `close` it. `expired` is whether the
+    last wait was ended.
     """
 
     def __init__(self) -> None:
@@ -30,6 +31,7 @@ class TimeLimit:
     def __enter__(self) -> None:
         task = self._task = asyncio.current_task(self._loop)
         assert task is not None
+        self.expired = False
         self._cancelling = task.cancelling()
         if self._timer is None or self._timer.when() > self._at:
             self._set_timer()

@@ -86,8 +86,8 @@ class Transport:
     async def post_json(self, path: str, body: Mapping[str, Any]) -> Any:
         """The JSON value that the server answers with 200. Raises BackendError.
 
-        It is for questions that change nothing, which are asked once more where the connection ends before any answer
-        (RFC 9110, 9.2.2): a server may close an idle one just as it is used again, and aiohttp does so itself for GET.
+        It is for questions that change nothing, which are asked once more where the connection ends before the answer
+        does (RFC 9110, 9.2.2): a server may close an idle one just as it is used again. For GET aiohttp does so itself.
         """
         async with self.translated():
             try:

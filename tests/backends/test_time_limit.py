@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 
@@ -85,6 +86,29 @@ def test_who_is_cancelled_at_the_limit_is_cancelled() -> None:
         loop.call_at(loop.time() + 0.5, task.cancel)
         with pytest.raises(asyncio.CancelledError):
             await task
+        limit.close()
+
+    virtual_time.run(whole())
+
+
+def test_who_is_cancelled_after_a_wait_that_went_on_is_cancelled() -> None:
+    """The limit of the first wait passed, but the work didn't let itself be cancelled: that is over."""
+
+    async def whole() -> None:
+        loop, limit = asyncio.get_running_loop(), TimeLimit()
+
+        async def work() -> None:
+            with limit.until(loop.time() + 1), suppress(asyncio.CancelledError):
+                await asyncio.sleep(9)
+            with limit.until(loop.time() + 60):
+                await asyncio.sleep(9)
+
+        task = asyncio.create_task(work())
+        await asyncio.sleep(2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert task.cancelling() == 1
         limit.close()
 
     virtual_time.run(whole())

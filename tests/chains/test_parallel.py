@@ -1,10 +1,11 @@
 """Work of one request that runs at once: in order, no wider than allowed, and over when one part of it fails."""
 
 import asyncio
+import threading
 
 import pytest
 
-from chains.parallel import in_parallel
+from chains.parallel import aside, in_parallel
 
 
 class Work:
@@ -71,3 +72,16 @@ def test_whoever_is_cancelled_leaves_nothing_behind() -> None:
     work = Work()
     assert asyncio.run(scene(work)) == 1
     assert set(work.begun) == {*work.ended, *work.cancelled}
+
+
+@pytest.mark.parametrize(
+    ("texts", "is_aside"),
+    [
+        pytest.param(["short"], False, id="a short text"),
+        pytest.param(["x" * 2_001], True, id="a long one"),
+        pytest.param(["short", "x" * 2_001], True, id="a short source and a long answer"),
+    ],
+)
+def test_nobody_waits_for_work_on_long_texts(texts: list[str], is_aside: bool) -> None:
+    thread = asyncio.run(aside(texts, threading.get_ident))
+    assert (thread != threading.get_ident()) == is_aside

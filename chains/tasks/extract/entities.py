@@ -28,12 +28,12 @@ async def find_entities(parts: Parts, request: ExtractRequest) -> ExtractOutput:
     reader = Reader(parts, inputs, lambda text: _schema(list(names), text))
     answers = await reader.read(request.source, request.passes)
     said = "\n".join(item["text"] for _, answer in answers for item in answer["entities"])
-    longer = max(request.source, said, key=len)
-    index = await aside(request.source, SourceIndex, request.source, request.string_index_type)
-    found, ungrounded = await aside(longer, _placed, index, answers)
+    texts = request.source, said
+    index = await aside([request.source], SourceIndex, request.source, request.string_index_type)
+    found, ungrounded = await aside(texts, _placed, index, answers)
     if naming := Naming.by(parts, list(names)):
         found = await naming.named(request.source, found)
-    return await aside(longer, _output, index, found, ungrounded, names)
+    return await aside(texts, _output, index, found, ungrounded, names)
 
 
 def _schema(names: Sequence[str], text: str) -> dict[str, Any]:

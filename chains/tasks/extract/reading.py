@@ -37,18 +37,18 @@ class Reader:
         found = []
         for done in range(passes):
             if done:
-                chunks = await aside(text, lambda whole: [part for one in whole for part in _parts_of(one)], chunks)
+                chunks = await aside([text], lambda whole: [part for one in whole for part in _parts_of(one)], chunks)
             answers = await in_parallel(self._answers, chunks, self._parts.capabilities.slots())
             found += [answer for of_one in answers for answer in of_one]
         return found
 
     async def _answers(self, chunk: Chunk) -> list[tuple[Chunk, dict[str, Any]]]:
         inputs = {**self._inputs, "text": chunk.text}
-        schema = await aside(chunk.text, self._schema, chunk.text)
+        schema = await aside([chunk.text], self._schema, chunk.text)
         try:
             return [(chunk, await self._ask.ainvoke(Ask(inputs, schema)))]
         except OutputTruncated:
-            parts = await aside(chunk.text, _parts_of, chunk)
+            parts = await aside([chunk.text], _parts_of, chunk)
             if len(parts) == 1:
                 raise
         return [answer for part in parts for answer in await self._answers(part)]

@@ -50,7 +50,7 @@ def stream(parts: Parts) -> Callable[[RewriteRequest], AsyncGenerator[str | Rewr
 
 async def _output(request: RewriteRequest, text: str) -> RewriteOutput:
     """Raises OutputInvalid where the text is in another language than its source, and nobody asked for that."""
-    done = await aside(request.source, judged, text, request.source, request)
+    done = await aside([request.source, text], judged, text, request.source, request)
     if done.foreign:
         raise OutputInvalid(
             "The model answered in another language than the text's. Use a larger model for this language, or ask "
@@ -120,18 +120,18 @@ class _Writer:
         answer = await self._ask(self._parts, source)
         text = bare(answer.text, source)
         if self._is_transcript:
-            text = await aside(source, kept_to_the_words, text, source)
+            text = await aside([source, text], kept_to_the_words, text, source)
         if not answer.finished and text == bare(answer.text, source):
             smaller = halves(source) if depth < _DEEPEST else []
             if not smaller:
                 raise _cut(answer)
             return "".join([await self._within_white_space(chunk.text, depth + 1) for chunk in smaller])
-        first = await aside(source, judged, text, source, self._request)
+        first = await aside([source, text], judged, text, source, self._request)
         return (await self._repaired(first, source)).text
 
     async def _repaired(self, first: Rewriting, source: str) -> Rewriting:
         """The better one of the rewriting and of what the model makes of it when it is told what got lost."""
-        wanted = await aside(source, wanting, first, self._request)
+        wanted = await aside([source, first.text], wanting, first, self._request)
         if self._repair is None or not (wanted or first.foreign):
             return first
         try:
@@ -140,7 +140,8 @@ class _Writer:
             return first
         if not answer.finished:
             return first
-        second = await aside(source, judged, bare(answer.text, source), source, self._request)
+        text = bare(answer.text, source)
+        second = await aside([source, text], judged, text, source, self._request)
         return better(first, second, source, self._request.insisted)
 
     async def _ask(self, parts: Parts, source: str, **more: Any) -> Answer:

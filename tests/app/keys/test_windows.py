@@ -18,6 +18,7 @@ Step = tuple[float, bool]
         pytest.param(4, [*[(50, True)] * 4, (75, True), (76, True), (77, False)], id="three quarters of four"),
         pytest.param(1, [(59, True), (61, True)], id="as far as two counters can tell"),
         pytest.param(1, [(61, True), (59, False), (62, False)], id="a clock that is set back lets nobody in again"),
+        pytest.param(1, [(3600, True), (0, True), (1, False), (61, True)], id="unless it is set back by an hour"),
         pytest.param(1, [(0, True), (120, True)], id="what is two minutes old is forgotten"),
     ],
 )
@@ -63,3 +64,11 @@ def test_a_window_of_tokens_begins_with_the_first_ones() -> None:
     assert windows.tokens("k", 100) == Standing("tokens", 100, 100, 0)
     windows.spend("k", 100, 1)
     assert windows.tokens("k", 100) == Standing("tokens", 100, 99, 60)
+
+
+def test_a_clock_that_is_set_back_ends_a_window_of_tokens() -> None:
+    now = BEGIN + 3600
+    windows = OwnWindows(clock=lambda: now)
+    windows.spend("k", 100, 100)
+    now = BEGIN
+    assert windows.tokens("k", 100) == Standing("tokens", 100, 100, 0)

@@ -76,8 +76,8 @@ class OwnWindows:
         return max(1, per_minute // self._sharers)
 
     def _now(self) -> float:
-        """The time. With each minute that begins, what counts no longer is forgotten; so it is where the clock was set back
-        by more than a minute, or nobody would be let in until it is as late as before."""
+        """The time. With each minute that begins, what counts no longer is forgotten; so it is where the clock was set
+        back by more than a minute, or nobody would be let in until it is as late as before."""
         now = self._clock()
         minute = int(now // WINDOW_S)
         if not self._minute - 1 <= minute <= self._minute:

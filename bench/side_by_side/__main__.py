@@ -10,12 +10,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
 
-from bench.side_by_side.bench import Bench
+from bench.side_by_side.bench import Bench, now
 from bench.side_by_side.fleet import Fleet
 from bench.side_by_side.guard import other_machine, worse
 from bench.side_by_side.installing import chosen, versions
@@ -25,7 +24,6 @@ from bench.side_by_side.results import Run, Section
 from bench.side_by_side.sections.every import KEYS, measured
 from bench.side_by_side.subjects.environments import ROOT
 from bench.side_by_side.subjects.every import every_subject
-from bench.side_by_side.subjects.subject import MissingSubject
 
 _HERE = Path(__file__).parent
 STORED, REASONS, PAGE = _HERE / "stored.json", _HERE / "missed_aims.yaml", ROOT / "docs" / "benchmarks.md"
@@ -40,19 +38,22 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     stored = Run.read(given.stored) if given.stored.is_file() else None
     with tempfile.TemporaryDirectory(prefix="copydesk-bench-") as folder:
-        run = _run(given, Path(folder))
+        run, failed = _run(given, Path(folder))
     reasons = _reasons()
-    print(markdown(run, reasons))
     _keep(run, given.out)
+    print(markdown(run, reasons))
     lines = _compared(run, stored) if stored is not None else []
     if given.write_docs:
         whole = run if stored is None or not given.only else stored.renewed(run)
         whole.write(given.stored)
         write_page(whole, reasons, PAGE)
-    return 1 if lines and given.strict else 0
+    for key in failed:
+        print(f"FAILED: the section {key}: {run.missing[f'the section {key}']}", file=sys.stderr)
+    return 1 if failed or (lines and given.strict) else 0
 
 
-def _run(given: argparse.Namespace, folder: Path) -> Run:
+def _run(given: argparse.Namespace, folder: Path) -> tuple[Run, list[str]]:
+    """And the keys of sections that failed."""
     began, found = time.monotonic(), machine()
     bench = Bench(
         quick=given.quick,
@@ -64,11 +65,11 @@ def _run(given: argparse.Namespace, folder: Path) -> Run:
     told = warning(found)
     if told:
         bench.tell(f"WARNING: {told}")
-    started = _now()
+    started = now()
     chosen(bench, install=not given.quick)
     known = versions(bench)
-    sections = _sections(bench, given.only or KEYS)
-    return Run(
+    sections, failed = _sections(bench, given.only or KEYS)
+    run = Run(
         machine=found,
         versions=known,
         missing=bench.missing,
@@ -77,10 +78,7 @@ def _run(given: argparse.Namespace, folder: Path) -> Run:
         quick=given.quick,
         sections=sections,
     )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return run, failed
 
 
 def _compared(run: Run, stored: Run) -> list[str]:
@@ -93,20 +91,16 @@ def _compared(run: Run, stored: Run) -> list[str]:
     return lines
 
 
-def _sections(bench: Bench, keys: Sequence[str]) -> list[Section]:
-    """Those that can be measured; the others are told to be missing."""
-    fleet, found = Fleet(bench), []
+def _sections(bench: Bench, keys: Sequence[str]) -> tuple[list[Section], list[str]]:
+    """Those that were measured, and the keys of those that failed."""
+    fleet = Fleet(bench)
     try:
-        for key in keys:
-            bench.tell(f"== {key}")
-            try:
-                section = measured(key, bench, fleet)
-                found.append(section.model_copy(update={"measured": _now()}))
-            except MissingSubject as error:
-                bench.lacks(f"the section {key}", str(error))
+        return bench.sections(keys, lambda key: measured(key, bench, fleet))
     finally:
-        fleet.stop()
-    return found
+        try:
+            fleet.stop()
+        except Exception as error:
+            bench.tell(f"WARNING: what was started couldn't be stopped: {type(error).__name__}: {error}")
 
 
 def _reasons() -> dict[str, str]:

@@ -111,7 +111,8 @@ class Run(_Stored):
         newer = {section.key: section for section in other.sections}
         kept = [newer.pop(section.key, section) for section in self.sections]
         versions = {**self.versions, **other.versions}
-        missing = {name: why for name, why in self.missing.items() if name not in other.versions} | other.missing
+        there = {*other.versions, *(f"the section {section.key}" for section in other.sections)}
+        missing = {name: why for name, why in self.missing.items() if name not in there} | other.missing
         return self.model_copy(update={"versions": versions, "missing": missing, "sections": [*kept, *newer.values()]})
 
     def write(self, path: Path) -> None:

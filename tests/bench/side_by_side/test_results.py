@@ -57,3 +57,8 @@ def test_a_subject_that_is_measured_now_is_missing_no_more() -> None:
     old = run(missing={"litellm": "no pip", "mlflow": "no pip"}, versions={"copydesk": "1"})
     renewed = old.renewed(run(versions={"copydesk": "2", "litellm": "3"}))
     assert (renewed.missing, renewed.versions) == ({"mlflow": "no pip"}, {"copydesk": "2", "litellm": "3"})
+
+
+def test_a_section_that_is_measured_now_is_missing_no_more() -> None:
+    old = run(missing={"the section start": "it failed", "the section streams": "it failed"})
+    assert old.renewed(run(section("start", rates={"copydesk": [1.0]}))).missing == {"the section streams": "it failed"}

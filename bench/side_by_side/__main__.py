@@ -32,20 +32,24 @@ _ROUNDS, _SECONDS = {False: 5, True: 2}, {False: 2.0, True: 1.0}
 
 
 def main(arguments: Sequence[str]) -> int:
-    given = _parser().parse_args(arguments)
+    parser = _parser()
+    given = parser.parse_args(arguments)
     if not Path("/proc/self/stat").is_file():
         print("What processes take is read from /proc: this needs Linux.", file=sys.stderr)
         return 2
-    stored = Run.read(given.stored) if given.stored.is_file() else None
+    try:
+        stored = _stored(given.stored, may_be_absent=given.write_docs)
+    except ValueError as error:
+        parser.error(str(error))
     with tempfile.TemporaryDirectory(prefix="copydesk-bench-") as folder:
         run, failed = _run(given, Path(folder))
     reasons = _reasons()
     _keep(run, given.out)
     print(markdown(run, reasons))
-    lines = _compared(run, stored) if stored is not None else []
+    lines = _compared(run, stored)
     if given.write_docs:
         whole = run if stored is None or not given.only else stored.renewed(run)
-        whole.write(given.stored)
+        whole.write(given.stored or STORED)
         write_page(whole, reasons, PAGE)
     for key in failed:
         print(f"FAILED: the section {key}: {run.missing[f'the section {key}']}", file=sys.stderr)
@@ -81,8 +85,24 @@ def _run(given: argparse.Namespace, folder: Path) -> tuple[Run, list[str]]:
     return run, failed
 
 
-def _compared(run: Run, stored: Run) -> list[str]:
+def _stored(named: Path | None, *, may_be_absent: bool) -> Run | None:
+    """The run to compare with. Raises ValueError where the one that somebody named can't be read, or is no run."""
+    place = named or STORED
+    if not place.is_file():
+        if named is None or may_be_absent:
+            return None
+        raise ValueError(f"--stored {named}: there is no such file; name a run.json, or add --write-docs to store one")
+    try:
+        return Run.read(place)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{place} is no run that can be read; name another, or remove it: {error}") from error
+
+
+def _compared(run: Run, stored: Run | None) -> list[str]:
     """What has become worse, which is told on standard error."""
+    if stored is None:
+        print("NOTE: there is no stored run to compare with (--write-docs stores one)", file=sys.stderr)
+        return []
     other, lines = other_machine(run, stored), worse(run, stored)
     if other and lines:
         print(f"NOTE: {other}", file=sys.stderr)
@@ -124,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", action="append", choices=KEYS, metavar="SECTION", help=f"one of {', '.join(KEYS)}")
     parser.add_argument("--subject", action="append", choices=names, metavar="NAME", help=f"one of {', '.join(names)}")
     parser.add_argument("--out", type=Path, default=ROOT / ".bench" / "results", help="where the run is kept")
-    parser.add_argument("--stored", type=Path, default=STORED, metavar="FILE", help="the run to compare with")
+    parser.add_argument("--stored", type=Path, metavar="FILE", help=f"the run to compare with (default: {STORED.name})")
     parser.add_argument("--write-docs", action="store_true", help="store the run, and write docs/benchmarks.md from it")
     parser.add_argument("--strict", action="store_true", help="end with 1 where a ratio has become worse")
     return parser

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.side_by_side.__main__ import main
 from bench.side_by_side.results import Run
 from tests.bench.side_by_side.runs import run, section
 from tests.conftest import ROOT, program, wait_until
@@ -47,6 +48,25 @@ def test_what_there_is_not_is_refused(wrong: tuple[str, ...]) -> None:
     done = command(*wrong)
     assert done.returncode == 2
     assert wrong[-1] in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param(None, "there is no such file; name a run.json, or add --write-docs", id="absent"),
+        pytest.param("{}", "is no run that can be read", id="no run"),
+    ],
+)
+def test_a_run_to_compare_with_that_is_named_has_to_be_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None, said: str
+) -> None:
+    named = tmp_path / "stored.json"
+    if text is not None:
+        named.write_text(text)
+    with pytest.raises(SystemExit) as ended:
+        main(["--quick", "--stored", str(named)])
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.e2e

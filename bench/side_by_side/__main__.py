@@ -9,17 +9,15 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-import yaml
 
 from bench.side_by_side.bench import Bench, now
 from bench.side_by_side.fleet import Fleet
 from bench.side_by_side.guard import other_machine, worse
 from bench.side_by_side.installing import chosen, versions
 from bench.side_by_side.machine import machine, warning
-from bench.side_by_side.report import markdown, write_page
+from bench.side_by_side.report import markdown, why_missed, write_page
 from bench.side_by_side.results import Run, Section
 from bench.side_by_side.sections.every import KEYS, measured
 from bench.side_by_side.subjects.environments import ROOT
@@ -43,14 +41,16 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(str(error))
     with tempfile.TemporaryDirectory(prefix="copydesk-bench-") as folder:
         run, failed = _run(given, Path(folder))
-    reasons = _reasons()
-    _keep(run, given.out)
+    reasons = why_missed(REASONS)
+    _keep(run, given.out, reasons)
     print(markdown(run, reasons))
     lines = _compared(run, stored)
     if given.write_docs:
         whole = run if stored is None or not given.only else stored.renewed(run)
         whole.write(given.stored or STORED)
         write_page(whole, reasons, PAGE)
+        for text in whole.unexplained(reasons):
+            print(f"WARNING: {text!r} is missed, and {REASONS.name} doesn't say why", file=sys.stderr)
     for key in failed:
         print(f"FAILED: the section {key}: {run.missing[f'the section {key}']}", file=sys.stderr)
     return 1 if failed or (lines and given.strict) else 0
@@ -123,17 +123,11 @@ def _sections(bench: Bench, keys: Sequence[str]) -> tuple[list[Section], list[st
             bench.tell(f"WARNING: what was started couldn't be stopped: {type(error).__name__}: {error}")
 
 
-def _reasons() -> dict[str, str]:
-    """Why aims are missed, by their text, as somebody found out."""
-    loaded = yaml.safe_load(REASONS.read_text(encoding="utf-8")) if REASONS.is_file() else None
-    return {str(name): str(reason).strip() for name, reason in (loaded or {}).items()}
-
-
-def _keep(run: Run, folder: Path) -> None:
+def _keep(run: Run, folder: Path, reasons: Mapping[str, str]) -> None:
     """For whoever wants to compare runs."""
     folder.mkdir(parents=True, exist_ok=True)
     run.write(folder / "run.json")
-    (folder / "run.md").write_text(markdown(run, _reasons()), encoding="utf-8")
+    (folder / "run.md").write_text(markdown(run, reasons), encoding="utf-8")
     print(f"Kept in {folder}: run.json, run.md", file=sys.stderr)
 
 

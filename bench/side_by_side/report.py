@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from bench.side_by_side.machine import warning
 from bench.side_by_side.plots import bars
 from bench.side_by_side.results import Run, Section
 from bench.side_by_side.tables import aims_table, case_tables
 
-__all__ = ["markdown", "plots", "write_page"]
+__all__ = ["markdown", "plots", "why_missed", "write_page"]
 
 _DIRECT = "direct"
 _HEAD = """\
@@ -83,6 +85,12 @@ def write_page(run: Run, reasons: Mapping[str, str], page: Path) -> None:
     for name, picture in plots(run):
         (folder / name).write_text(picture, encoding="utf-8")
     page.write_text(markdown(run, reasons, pictures=folder.name), encoding="utf-8")
+
+
+def why_missed(file: Path) -> dict[str, str]:
+    """Why aims are missed, by their text, as somebody found out. Raises OSError."""
+    loaded = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return {str(name): str(reason).strip() for name, reason in (loaded or {}).items()}
 
 
 def _provenance(run: Run) -> Iterator[str]:

@@ -1,12 +1,15 @@
 """What a run measured: rows, aims, and where they come from. Kept as JSON; the page and the guard read it."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Aim", "Machine", "Row", "Run", "Section", "row"]
+__all__ = ["NOT_MEASURED", "Aim", "Machine", "Row", "Run", "Section", "row"]
+
+NOT_MEASURED = "not measured"
+"""What an aim says in place of a figure where there is none."""
 
 
 class _Stored(BaseModel):
@@ -56,7 +59,7 @@ def row(section: str, subject: str, case: str, metric: str, unit: str, rounds: S
 
 
 class Aim(_Stored):
-    """A promise and what came of it. `bound` and `measured` say it with units; `why` explains an aim that is missed.
+    """A promise and what came of it. `bound` and `measured` say it with units.
 
     `metric` says which figures it is about. `binding` is false for an aim that is hoped for.
     """
@@ -66,8 +69,12 @@ class Aim(_Stored):
     bound: str
     measured: str
     met: bool
-    why: str = ""
     binding: bool = True
+
+    @property
+    def state(self) -> str:
+        """`met`, `missed`, or `not measured` where the run has no figure to judge it by."""
+        return "met" if self.met else NOT_MEASURED if self.measured == NOT_MEASURED else "missed"
 
 
 class Section(_Stored):
@@ -99,6 +106,11 @@ class Run(_Stored):
 
     def rows(self) -> Iterable[Row]:
         return (each for section in self.sections for each in section.rows)
+
+    def unexplained(self, reasons: Mapping[str, str]) -> list[str]:
+        """The texts of aims that are missed, and that no reason is given for."""
+        aims = (aim for section in self.sections for aim in section.aims)
+        return [aim.text for aim in aims if aim.state == "missed" and aim.text not in reasons]
 
     def median(self, section: str, subject: str, case: str, metric: str) -> float | None:
         """None where the run has no such row."""

@@ -62,3 +62,13 @@ def test_a_subject_that_is_measured_now_is_missing_no_more() -> None:
 def test_a_section_that_is_measured_now_is_missing_no_more() -> None:
     old = run(missing={"the section start": "it failed", "the section streams": "it failed"})
     assert old.renewed(run(section("start", rates={"copydesk": [1.0]}))).missing == {"the section streams": "it failed"}
+
+
+def test_missed_aims_that_nobody_explained_are_found() -> None:
+    missed = ("3 ms", False)
+    states = {"met": ("1 ms", True), "explained": missed, "bare": missed, "none": ("not measured", False)}
+    aims = [
+        Aim(text=text, metric="m", bound="<= 2 ms", measured=measured, met=met)
+        for text, (measured, met) in states.items()
+    ]
+    assert run(section(rates={}, aims=aims)).unexplained({"explained": "the heap"}) == ["bare"]

@@ -1,7 +1,7 @@
 """Measures Copydesk and its peers on this machine, and prints what came out as Markdown.
 
 Peers are installed into `.bench` in the checkout, once; a quick run installs nothing, and tells those that aren't there
-as missing. In the end the ratios are compared with the stored run, and what has become worse is told.
+as missing. In the end ratios and aims are compared with the stored run, and what has become worse or is gone is told.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.side_by_side.bench import Bench, now
 from bench.side_by_side.fleet import Fleet
-from bench.side_by_side.guard import other_machine, worse
+from bench.side_by_side.guard import gone, notes, worse
 from bench.side_by_side.installing import chosen, versions
 from bench.side_by_side.machine import machine, warning
 from bench.side_by_side.report import markdown, why_missed, write_page
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     reasons = why_missed(REASONS)
     _keep(run, given.out, reasons)
     print(markdown(run, reasons))
-    lines = _compared(run, stored)
+    lines = _compared(run, stored, given)
     if given.write_docs:
         whole = run if stored is None or not given.only else stored.renewed(run)
         whole.write(given.stored or STORED)
@@ -98,14 +98,16 @@ def _stored(named: Path | None, *, may_be_absent: bool) -> Run | None:
         raise ValueError(f"{place} is no run that can be read; name another, or remove it: {error}") from error
 
 
-def _compared(run: Run, stored: Run | None) -> list[str]:
-    """What has become worse, which is told on standard error."""
+def _compared(run: Run, stored: Run | None, given: argparse.Namespace) -> list[str]:
+    """What has become worse, which is told on standard error, as is what is gone or can't be compared."""
     if stored is None:
         print("NOTE: there is no stored run to compare with (--write-docs stores one)", file=sys.stderr)
         return []
-    other, lines = other_machine(run, stored), worse(run, stored)
-    if other and lines:
-        print(f"NOTE: {other}", file=sys.stderr)
+    for note in notes(run, stored):
+        print(f"NOTE: {note}", file=sys.stderr)
+    for line in gone(run, stored, keys=given.only or KEYS, subjects=given.subject or ()):
+        print(f"GONE: {line}", file=sys.stderr)
+    lines = worse(run, stored)
     for line in lines:
         print(f"WORSE: {line}", file=sys.stderr)
     return lines
@@ -140,7 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=ROOT / ".bench" / "results", help="where the run is kept")
     parser.add_argument("--stored", type=Path, metavar="FILE", help=f"the run to compare with (default: {STORED.name})")
     parser.add_argument("--write-docs", action="store_true", help="store the run, and write docs/benchmarks.md from it")
-    parser.add_argument("--strict", action="store_true", help="end with 1 where a ratio has become worse")
+    parser.add_argument("--strict", action="store_true", help="end with 1 where something has become worse")
     return parser
 
 

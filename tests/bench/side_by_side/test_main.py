@@ -39,8 +39,8 @@ def test_a_section_is_measured_kept_and_compared(tmp_path: Path) -> None:
             assert median is not None, done.stderr
             assert median >= 30
     assert "| added to the first token, 1 stream |" in done.stdout
-    assert "WORSE: streams, 1 stream: copydesk's first token is" in done.stderr
-    assert done.returncode == 1
+    assert "NOTE: ratios aren't compared: this run is a quick one, and the stored a whole one" in done.stderr
+    assert done.returncode == 0
 
 
 @pytest.mark.parametrize("wrong", [("--only", "nothing"), ("--subject", "nobody"), ("--rounds", "3")])

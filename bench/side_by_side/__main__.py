@@ -46,11 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     print(markdown(run, reasons))
     lines = _compared(run, stored, given)
     if given.write_docs:
-        whole = run if stored is None or not given.only else stored.renewed(run)
-        whole.write(given.stored or STORED)
-        write_page(whole, reasons, PAGE)
-        for text in whole.unexplained(reasons):
-            print(f"WARNING: {text!r} is missed, and {REASONS.name} doesn't say why", file=sys.stderr)
+        _document(run if stored is None or not given.only else stored.renewed(run), given.stored or STORED, reasons)
     for key in failed:
         print(f"FAILED: the section {key}: {run.missing[f'the section {key}']}", file=sys.stderr)
     return 1 if failed or (lines and given.strict) else 0
@@ -123,6 +119,15 @@ def _sections(bench: Bench, keys: Sequence[str]) -> tuple[list[Section], list[st
             fleet.stop()
         except Exception as error:
             bench.tell(f"WARNING: what was started couldn't be stopped: {type(error).__name__}: {error}")
+
+
+def _document(run: Run, stored: Path, reasons: Mapping[str, str]) -> None:
+    """Stores the run, and writes the page from it: that also names sections which it lacks."""
+    whole = run.lacking(KEYS)
+    whole.write(stored)
+    write_page(whole, reasons, PAGE)
+    for text in whole.unexplained(reasons):
+        print(f"WARNING: {text!r} is missed, and {REASONS.name} doesn't say why", file=sys.stderr)
 
 
 def _keep(run: Run, folder: Path, reasons: Mapping[str, str]) -> None:

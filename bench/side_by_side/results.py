@@ -127,6 +127,12 @@ class Run(_Stored):
         missing = {name: why for name, why in self.missing.items() if name not in there} | other.missing
         return self.model_copy(update={"versions": versions, "missing": missing, "sections": [*kept, *newer.values()]})
 
+    def lacking(self, keys: Iterable[str]) -> "Run":
+        """This run, with those of the sections among what is missing that it neither has nor tells of."""
+        there = {section.key for section in self.sections}
+        absent = {f"the section {key}": "it wasn't measured" for key in keys if key not in there}
+        return self.model_copy(update={"missing": absent | self.missing})
+
     def write(self, path: Path) -> None:
         """Raises OSError."""
         path.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")

@@ -101,14 +101,28 @@ def test_an_aim_of_no_figures_is_not_measured() -> None:
         assert aim.state == "not measured"
 
 
-def test_the_page_begins_with_what_is_met_and_what_is_missed() -> None:
-    kinds = {"fast": (True, True), "small": (False, True), "tiny": (False, False)}
+def test_the_page_begins_with_what_is_met_missed_and_not_measured() -> None:
+    kinds = {"fast": ("2.00 ms", True, True), "small": ("2.00 ms", False, True), "tiny": ("2.00 ms", False, False)}
+    kinds |= {"calm": ("not measured", False, True)}
     aims = [
-        Aim(text=text, metric="m", bound="<= 1 ms", measured="2.00 ms", met=met, binding=binding)
-        for text, (met, binding) in kinds.items()
+        Aim(text=text, metric="m", bound="<= 1 ms", measured=measured, met=met, binding=binding)
+        for text, (measured, met, binding) in kinds.items()
     ]
     page = markdown(run(section(rates=RATES, aims=aims)), {})
-    assert "Binding aims that are met: 1 of 2. Missed: Overhead: small (2.00 ms, bound <= 1 ms).\n" in page
+    assert (
+        "**Binding aims: 1 met, 1 missed, 1 not measured.**\n\n"
+        "Missed: Overhead: small (2.00 ms, bound <= 1 ms).\n\n"
+        "Not measured: Overhead: calm.\n"
+    ) in page
+    assert "Missing in this run" not in page
+
+
+def test_the_page_begins_with_sections_and_peers_that_are_missing() -> None:
+    head, _, rest = markdown(run(missing={"litellm": "no pip", "the section start": "it failed"}), {}).partition(
+        "Versions:"
+    )
+    assert "Missing in this run: litellm; the section start. Why is told below.\n" in head
+    assert "**the section start is missing:** it failed" in rest
 
 
 @pytest.mark.parametrize(

@@ -72,3 +72,11 @@ def test_missed_aims_that_nobody_explained_are_found() -> None:
         for text, (measured, met) in states.items()
     ]
     assert run(section(rates={}, aims=aims)).unexplained({"explained": "the heap"}) == ["bare"]
+
+
+def test_sections_that_a_run_lacks_are_named_and_a_known_reason_stays() -> None:
+    made = run(section("overhead", rates={"copydesk": [1.0]}), missing={"the section start": "it failed"})
+    assert made.lacking(["overhead", "start", "streams"]).missing == {
+        "the section start": "it failed",
+        "the section streams": "it wasn't measured",
+    }

@@ -32,6 +32,8 @@ _ROUNDS, _SECONDS = {False: 5, True: 2}, {False: 2.0, True: 1.0}
 def main(arguments: Sequence[str]) -> int:
     parser = _parser()
     given = parser.parse_args(arguments)
+    if given.write_docs and (given.quick or given.subject):
+        parser.error("--write-docs needs whole runs of all subjects: leave out --quick and --subject (--only is fine)")
     if not Path("/proc/self/stat").is_file():
         print("What processes take is read from /proc: this needs Linux.", file=sys.stderr)
         return 2
@@ -146,7 +148,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--subject", action="append", choices=names, metavar="NAME", help=f"one of {', '.join(names)}")
     parser.add_argument("--out", type=Path, default=ROOT / ".bench" / "results", help="where the run is kept")
     parser.add_argument("--stored", type=Path, metavar="FILE", help=f"the run to compare with (default: {STORED.name})")
-    parser.add_argument("--write-docs", action="store_true", help="store the run, and write docs/benchmarks.md from it")
+    parser.add_argument(
+        "--write-docs",
+        action="store_true",
+        help="store the run, and write docs/benchmarks.md from it; not of a part: no --quick, no --subject",
+    )
     parser.add_argument("--strict", action="store_true", help="end with 1 where something has become worse")
     return parser
 

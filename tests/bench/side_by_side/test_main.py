@@ -69,6 +69,16 @@ def test_a_run_to_compare_with_that_is_named_has_to_be_one(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("part", [("--quick",), ("--subject", "copydesk")])
+def test_a_part_of_a_run_is_never_written_to_the_page(
+    part: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--write-docs", *part, "--stored", str(tmp_path / "stored.json")])
+    assert ended.value.code == 2
+    assert "leave out --quick and --subject" in capsys.readouterr().err
+
+
 @pytest.mark.e2e
 def test_a_run_that_is_ended_leaves_nothing_behind(tmp_path: Path) -> None:
     program("nginx", "nginx-light")

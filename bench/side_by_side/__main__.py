@@ -13,20 +13,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.side_by_side.bench import Bench, now
+from bench.side_by_side.canned import canned
 from bench.side_by_side.fleet import Fleet
 from bench.side_by_side.guard import gone, notes, worse
 from bench.side_by_side.installing import chosen, versions
+from bench.side_by_side.load import load_program
 from bench.side_by_side.machine import machine, warning
 from bench.side_by_side.report import markdown, why_missed, write_page
 from bench.side_by_side.results import Run, Section
+from bench.side_by_side.sections import evaluation, real_model
 from bench.side_by_side.sections.every import KEYS, measured
 from bench.side_by_side.subjects.environments import ROOT
 from bench.side_by_side.subjects.every import every_subject
+from bench.side_by_side.subjects.subject import MissingSubject
 
 _HERE = Path(__file__).parent
 STORED, REASONS, PAGE = _HERE / "stored.json", _HERE / "missed_aims.yaml", ROOT / "docs" / "benchmarks.md"
 _ROUNDS, _SECONDS = {False: 5, True: 2}, {False: 2.0, True: 1.0}
 """By whether the run is quick."""
+_WITHOUT_PROGRAMS = {real_model.KEY, evaluation.KEY}
+"""The sections that need neither nginx nor wrk."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -41,9 +47,14 @@ def main(arguments: Sequence[str]) -> int:
         stored = _stored(given.stored, may_be_absent=given.write_docs)
     except ValueError as error:
         parser.error(str(error))
-    with tempfile.TemporaryDirectory(prefix="copydesk-bench-") as folder:
-        run, failed = _run(given, Path(folder))
     reasons = why_missed(REASONS)
+    with tempfile.TemporaryDirectory(prefix="copydesk-bench-") as folder:
+        try:
+            _check_programs(given, Path(folder, "check"))
+        except MissingSubject as error:
+            print(f"{error}. Nothing was installed or measured.", file=sys.stderr)
+            return 2
+        run, failed = _run(given, Path(folder))
     _keep(run, given.out, reasons)
     print(markdown(run, reasons))
     lines = _compared(run, stored, given)
@@ -52,6 +63,18 @@ def main(arguments: Sequence[str]) -> int:
     for key in failed:
         print(f"FAILED: the section {key}: {run.missing[f'the section {key}']}", file=sys.stderr)
     return 1 if failed or (lines and given.strict) else 0
+
+
+def _check_programs(given: argparse.Namespace, folder: Path) -> None:
+    """Before peers of 1.4 GB are installed. Raises MissingSubject where a program isn't there that most sections need.
+
+    A quick run installs nothing, and measures what it can.
+    """
+    if not given.quick and not _WITHOUT_PROGRAMS.issuperset(given.only or KEYS):
+        load_program()
+        folder.mkdir()
+        with canned(folder):
+            pass
 
 
 def _run(given: argparse.Namespace, folder: Path) -> tuple[Run, list[str]]:

@@ -79,6 +79,16 @@ def test_a_part_of_a_run_is_never_written_to_the_page(
     assert "leave out --quick and --subject" in capsys.readouterr().err
 
 
+def test_programs_that_every_load_needs_are_looked_for_before_peers_are_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["--only", "overhead", "--subject", "direct", "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert "loads need wrk; on Debian: apt-get install wrk. Nothing was installed or measured." in said
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.e2e
 def test_a_run_that_is_ended_leaves_nothing_behind(tmp_path: Path) -> None:
     program("nginx", "nginx-light")

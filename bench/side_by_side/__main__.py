@@ -161,6 +161,8 @@ def _keep(run: Run, folder: Path, reasons: Mapping[str, str]) -> None:
     run.write(folder / "run.json")
     (folder / "run.md").write_text(markdown(run, reasons), encoding="utf-8")
     print(f"Kept in {folder}: run.json, run.md", file=sys.stderr)
+    if told := run.overtime():
+        print(f"WARNING: {told}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:

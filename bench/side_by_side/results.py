@@ -10,6 +10,8 @@ __all__ = ["NOT_MEASURED", "Aim", "Machine", "Row", "Run", "Section", "row"]
 
 NOT_MEASURED = "not measured"
 """What an aim says in place of a figure where there is none."""
+_MOST_MINUTES = {False: 20, True: 4}
+"""By whether a run is quick: what `make bench` promises."""
 
 
 class _Stored(BaseModel):
@@ -103,6 +105,13 @@ class Run(_Stored):
     seconds: float
     quick: bool
     sections: list[Section]
+
+    def overtime(self) -> str | None:
+        """A warning where the run took longer than it is meant to, with the installing of peers."""
+        most = _MOST_MINUTES[self.quick]
+        if self.seconds <= most * 60:
+            return None
+        return f"the run took {self.seconds / 60:.1f} minutes, and is meant to take {most} at most"
 
     def rows(self) -> Iterable[Row]:
         return (each for section in self.sections for each in section.rows)

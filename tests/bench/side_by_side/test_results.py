@@ -80,3 +80,16 @@ def test_sections_that_a_run_lacks_are_named_and_a_known_reason_stays() -> None:
         "the section start": "it failed",
         "the section streams": "it wasn't measured",
     }
+
+
+@pytest.mark.parametrize(
+    ("quick", "seconds", "told"),
+    [
+        (False, 1200, None),
+        (False, 1212, "the run took 20.2 minutes, and is meant to take 20 at most"),
+        (True, 240, None),
+        (True, 300, "the run took 5.0 minutes, and is meant to take 4 at most"),
+    ],
+)
+def test_a_run_that_took_too_long_says_so(quick: bool, seconds: float, told: str | None) -> None:
+    assert run().model_copy(update={"quick": quick, "seconds": seconds}).overtime() == told

@@ -3,15 +3,17 @@
 import random
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 from bench.side_by_side.results import Section
-from bench.side_by_side.subjects.subject import Subject
+from bench.side_by_side.subjects.subject import MissingSubject, Subject
 
-__all__ = ["Bench", "Measure"]
+__all__ = ["Bench", "now"]
 
 Named = TypeVar("Named")
 
@@ -58,6 +60,25 @@ class Bench:
         """How far it is, with the seconds since its start, on standard error."""
         print(f"{time.monotonic() - self.began:4.0f} s  {line}", file=sys.stderr, flush=True)
 
+    def sections(self, keys: Sequence[str], measure: Callable[[str], Section]) -> tuple[list[Section], list[str]]:
+        """Those that were measured, and the keys of those that failed as nobody expected.
 
-Measure = Callable[[Bench], Section]
-"""A section: measured when called."""
+        One that raises anything costs no other: a run takes minutes. It is told to be missing, and why.
+        """
+        found, failed = [], []
+        for key in keys:
+            self.tell(f"== {key}")
+            try:
+                found.append(measure(key).model_copy(update={"measured": now()}))
+            except MissingSubject as error:
+                self.lacks(f"the section {key}", str(error))
+            except Exception as error:
+                traceback.print_exc()
+                failed.append(key)
+                self.lacks(f"the section {key}", f"it FAILED with {type(error).__name__}: {error}")
+        return found, failed
+
+
+def now() -> str:
+    """In ISO 8601, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from bench.side_by_side.machine import warning
 from bench.side_by_side.plots import bars
-from bench.side_by_side.results import Run, Section
+from bench.side_by_side.results import NOT_MEASURED, Run, Section
 from bench.side_by_side.tables import aims_table, case_tables
 
-__all__ = ["markdown", "plots", "write_page"]
+__all__ = ["markdown", "plots", "why_missed", "write_page"]
 
 _DIRECT = "direct"
 _HEAD = """\
@@ -51,7 +53,7 @@ _PLOTS = (
 
 def markdown(run: Run, reasons: Mapping[str, str], *, pictures: str | None = None) -> str:
     """The page. `reasons` explains aims that are missed, by their text; `pictures` is where the plots are, if shown."""
-    lines = [_HEAD, *_provenance(run), "", _verdict(run)]
+    lines = [_HEAD, *_verdict(run), "", *_provenance(run)]
     for section in run.sections:
         lines += ["", f"## {section.title}", "", section.method.strip(), "", _again(section)]
         lines += aims_table(section.aims, reasons) if section.aims else []
@@ -85,6 +87,12 @@ def write_page(run: Run, reasons: Mapping[str, str], page: Path) -> None:
     page.write_text(markdown(run, reasons, pictures=folder.name), encoding="utf-8")
 
 
+def why_missed(file: Path) -> dict[str, str]:
+    """Why aims are missed, by their text, as somebody found out. Raises OSError."""
+    loaded = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return {str(name): str(reason).strip() for name, reason in (loaded or {}).items()}
+
+
 def _provenance(run: Run) -> Iterator[str]:
     machine = run.machine
     cores = f"{machine.cores} cores, {machine.memory_gib:g} GiB, Linux {machine.kernel}, Python {machine.python}"
@@ -99,12 +107,21 @@ def _provenance(run: Run) -> Iterator[str]:
         yield from ("", f"**{name} is missing:** {reason}")
 
 
-def _verdict(run: Run) -> str:
-    """In a sentence, how many of the binding aims are met, and which are not."""
-    aims = [(section.title, aim) for section in run.sections for aim in section.aims if aim.binding]
-    missed = [f"{title}: {aim.text} ({aim.measured}, bound {aim.bound})" for title, aim in aims if not aim.met]
-    told = f"Binding aims that are met: {len(aims) - len(missed)} of {len(aims)}."
-    return f"{told} Missed: {'; '.join(missed)}." if missed else told
+def _verdict(run: Run) -> Iterator[str]:
+    """How many of the binding aims are met, missed and not measured, and which; and what the run lacks."""
+    by_state: dict[str, list[str]] = {"met": [], "missed": [], NOT_MEASURED: []}
+    for section in run.sections:
+        for aim in section.aims:
+            if aim.binding:
+                figures = f" ({aim.measured}, bound {aim.bound})" if aim.state == "missed" else ""
+                by_state[aim.state].append(f"{section.title}: {aim.text}{figures}")
+    counts = ", ".join(f"{len(texts)} {state}" for state, texts in by_state.items())
+    yield f"**Binding aims: {counts}.**"
+    for state, title in (("missed", "Missed"), (NOT_MEASURED, "Not measured")):
+        if by_state[state]:
+            yield from ("", f"{title}: {'; '.join(by_state[state])}.")
+    if run.missing:
+        yield from ("", f"Missing in this run: {'; '.join(run.missing)}. Why is told below.")
 
 
 def _again(section: Section) -> str:

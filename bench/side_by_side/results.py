@@ -1,12 +1,17 @@
 """What a run measured: rows, aims, and where they come from. Kept as JSON; the page and the guard read it."""
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["Aim", "Machine", "Row", "Run", "Section", "row"]
+__all__ = ["NOT_MEASURED", "Aim", "Machine", "Row", "Run", "Section", "row"]
+
+NOT_MEASURED = "not measured"
+"""What an aim says in place of a figure where there is none."""
+_MOST_MINUTES = {False: 20, True: 4}
+"""By whether a run is quick: what `make bench` promises."""
 
 
 class _Stored(BaseModel):
@@ -56,7 +61,7 @@ def row(section: str, subject: str, case: str, metric: str, unit: str, rounds: S
 
 
 class Aim(_Stored):
-    """A promise and what came of it. `bound` and `measured` say it with units; `why` explains an aim that is missed.
+    """A promise and what came of it. `bound` and `measured` say it with units.
 
     `metric` says which figures it is about. `binding` is false for an aim that is hoped for.
     """
@@ -66,8 +71,12 @@ class Aim(_Stored):
     bound: str
     measured: str
     met: bool
-    why: str = ""
     binding: bool = True
+
+    @property
+    def state(self) -> str:
+        """`met`, `missed`, or `not measured` where the run has no figure to judge it by."""
+        return "met" if self.met else NOT_MEASURED if self.measured == NOT_MEASURED else "missed"
 
 
 class Section(_Stored):
@@ -97,8 +106,20 @@ class Run(_Stored):
     quick: bool
     sections: list[Section]
 
+    def overtime(self) -> str | None:
+        """A warning where the run took longer than it is meant to, with the installing of peers."""
+        most = _MOST_MINUTES[self.quick]
+        if self.seconds <= most * 60:
+            return None
+        return f"the run took {self.seconds / 60:.1f} minutes, and is meant to take {most} at most"
+
     def rows(self) -> Iterable[Row]:
         return (each for section in self.sections for each in section.rows)
+
+    def unexplained(self, reasons: Mapping[str, str]) -> list[str]:
+        """The texts of aims that are missed, and that no reason is given for."""
+        aims = (aim for section in self.sections for aim in section.aims)
+        return [aim.text for aim in aims if aim.state == "missed" and aim.text not in reasons]
 
     def median(self, section: str, subject: str, case: str, metric: str) -> float | None:
         """None where the run has no such row."""
@@ -111,8 +132,15 @@ class Run(_Stored):
         newer = {section.key: section for section in other.sections}
         kept = [newer.pop(section.key, section) for section in self.sections]
         versions = {**self.versions, **other.versions}
-        missing = {name: why for name, why in self.missing.items() if name not in other.versions} | other.missing
+        there = {*other.versions, *(f"the section {section.key}" for section in other.sections)}
+        missing = {name: why for name, why in self.missing.items() if name not in there} | other.missing
         return self.model_copy(update={"versions": versions, "missing": missing, "sections": [*kept, *newer.values()]})
+
+    def lacking(self, keys: Iterable[str]) -> "Run":
+        """This run, with those of the sections among what is missing that it neither has nor tells of."""
+        there = {section.key for section in self.sections}
+        absent = {f"the section {key}": "it wasn't measured" for key in keys if key not in there}
+        return self.model_copy(update={"missing": absent | self.missing})
 
     def write(self, path: Path) -> None:
         """Raises OSError."""

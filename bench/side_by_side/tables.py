@@ -19,15 +19,14 @@ def case_tables(section: Section, order: Sequence[str]) -> Iterator[str]:
 
 
 def aims_table(aims: Sequence[Aim], reasons: Mapping[str, str]) -> Iterator[str]:
-    """Lines; what an aim that is missed owes is said below. `reasons` has by an aim's text what it says of none."""
+    """Lines; what an aim that is missed owes is said below. `reasons` has it by an aim's text."""
     yield from ("", "| aim | bound | measured | |", "| --- | --- | --- | --- |")
     for aim in aims:
-        verdict = "met" if aim.met else "**missed**" if aim.binding else "missed (a hope)"
+        verdict = aim.state if aim.state != "missed" else "**missed**" if aim.binding else "missed (a hope)"
         yield f"| {aim.text} | {aim.bound} | {aim.measured} | {verdict} |"
     for aim in aims:
-        why = aim.why or reasons.get(aim.text, "")
-        if not aim.met and why:
-            yield from ("", f"*{aim.text}* is missed: {why}")
+        if aim.state == "missed":
+            yield from ("", f"*{aim.text}* is missed: {reasons.get(aim.text, 'not explained yet.')}")
 
 
 def figure(value: float) -> str:

@@ -5,10 +5,15 @@ from xml.etree import ElementTree
 
 import pytest
 
+from bench.evaluation.workload import TASKS
+from bench.side_by_side.__main__ import REASONS
 from bench.side_by_side.machine import warning
 from bench.side_by_side.plots import bars
-from bench.side_by_side.report import markdown, plots, write_page
-from bench.side_by_side.results import Aim, row
+from bench.side_by_side.report import markdown, plots, why_missed, write_page
+from bench.side_by_side.results import Aim, Row, row
+from bench.side_by_side.sections import evaluation, real_model, scaling, start, streams
+from bench.side_by_side.sections.judged import Figures
+from bench.side_by_side.sections.overhead_aims import aims as overhead_aims
 from bench.side_by_side.tables import figure
 from tests.bench.side_by_side.runs import MACHINE, run, section
 
@@ -53,32 +58,71 @@ def test_a_machine_that_was_busy_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("met", "binding", "why", "reasons", "verdict", "explained"),
+    ("measured", "met", "binding", "reasons", "verdict", "explained"),
     [
-        (True, True, "", {"fast": "slow"}, "met", None),
-        (False, True, "", {}, "**missed**", None),
-        (False, True, "", {"fast": "the heap"}, "**missed**", "*fast* is missed: the heap"),
-        (False, True, "the loop", {"fast": "the heap"}, "**missed**", "*fast* is missed: the loop"),
-        (False, False, "", {}, "missed (a hope)", None),
+        pytest.param("2.00 ms", True, True, {"fast": "slow"}, "met", None, id="met"),
+        pytest.param(
+            "2.00 ms", False, True, {}, "**missed**", "*fast* is missed: not explained yet.", id="nobody looked"
+        ),
+        pytest.param("2.00 ms", False, True, {"fast": "heap"}, "**missed**", "*fast* is missed: heap", id="explained"),
+        pytest.param(
+            "2.00 ms", False, False, {}, "missed (a hope)", "*fast* is missed: not explained yet.", id="a hope"
+        ),
+        pytest.param("not measured", False, True, {"fast": "heap"}, "not measured", None, id="no figure"),
     ],
 )
 def test_an_aim_is_judged_and_explained(
-    met: bool, binding: bool, why: str, reasons: dict[str, str], verdict: str, explained: str | None
+    measured: str, met: bool, binding: bool, reasons: dict[str, str], verdict: str, explained: str | None
 ) -> None:
-    aim = Aim(text="fast", metric="rate", bound="<= 1 ms", measured="2.00 ms", met=met, why=why, binding=binding)
+    aim = Aim(text="fast", metric="rate", bound="<= 1 ms", measured=measured, met=met, binding=binding)
     page = markdown(run(section(rates=RATES, aims=[aim])), reasons)
-    assert ["fast", "<= 1 ms", "2.00 ms", verdict] in table(page)
+    assert ["fast", "<= 1 ms", measured, verdict] in table(page)
     assert (explained is None and "is missed" not in page) or (explained is not None and explained in page)
 
 
-def test_the_page_begins_with_what_is_met_and_what_is_missed() -> None:
-    kinds = {"fast": (True, True), "small": (False, True), "tiny": (False, False)}
+def test_each_reason_is_of_an_aim_that_there_is() -> None:
+    none: list[Row] = []
+    found = [*overhead_aims(none), *streams._aims(none)]
+    found += [aim for each in (start, scaling, real_model) for aim in each._aims(none)]
+    cases = [f"{task}, {count} cases" for task in TASKS for count in (50, 200)]
+    sizes = [row("evaluation", "copydesk", case, "rate", "cases/s", [1.0]) for case in cases]
+    texts = {aim.text for aim in [*found, *evaluation._aims(sizes)]}
+    assert [text for text in why_missed(REASONS) if text not in texts] == []
+
+
+def test_an_aim_of_no_figures_is_not_measured() -> None:
+    found = Figures([])
+    for aim in (
+        found.times("t", "a", "b", "c", bound=1),
+        found.above("t", "a", "b", "c", bound=1, unit="ms"),
+        found.at_most("t", "a", "c", "p50", bound=1, unit="ms"),
+        found.at_least("t", "a", "c", "p50", bound=1, unit="ms"),
+    ):
+        assert aim.state == "not measured"
+
+
+def test_the_page_begins_with_what_is_met_missed_and_not_measured() -> None:
+    kinds = {"fast": ("2.00 ms", True, True), "small": ("2.00 ms", False, True), "tiny": ("2.00 ms", False, False)}
+    kinds |= {"calm": ("not measured", False, True)}
     aims = [
-        Aim(text=text, metric="m", bound="<= 1 ms", measured="2.00 ms", met=met, binding=binding)
-        for text, (met, binding) in kinds.items()
+        Aim(text=text, metric="m", bound="<= 1 ms", measured=measured, met=met, binding=binding)
+        for text, (measured, met, binding) in kinds.items()
     ]
     page = markdown(run(section(rates=RATES, aims=aims)), {})
-    assert "Binding aims that are met: 1 of 2. Missed: Overhead: small (2.00 ms, bound <= 1 ms).\n" in page
+    assert (
+        "**Binding aims: 1 met, 1 missed, 1 not measured.**\n\n"
+        "Missed: Overhead: small (2.00 ms, bound <= 1 ms).\n\n"
+        "Not measured: Overhead: calm.\n"
+    ) in page
+    assert "Missing in this run" not in page
+
+
+def test_the_page_begins_with_sections_and_peers_that_are_missing() -> None:
+    head, _, rest = markdown(run(missing={"litellm": "no pip", "the section start": "it failed"}), {}).partition(
+        "Versions:"
+    )
+    assert "Missing in this run: litellm; the section start. Why is told below.\n" in head
+    assert "**the section start is missing:** it failed" in rest
 
 
 @pytest.mark.parametrize(

@@ -57,3 +57,39 @@ def test_a_subject_that_is_measured_now_is_missing_no_more() -> None:
     old = run(missing={"litellm": "no pip", "mlflow": "no pip"}, versions={"copydesk": "1"})
     renewed = old.renewed(run(versions={"copydesk": "2", "litellm": "3"}))
     assert (renewed.missing, renewed.versions) == ({"mlflow": "no pip"}, {"copydesk": "2", "litellm": "3"})
+
+
+def test_a_section_that_is_measured_now_is_missing_no_more() -> None:
+    old = run(missing={"the section start": "it failed", "the section streams": "it failed"})
+    assert old.renewed(run(section("start", rates={"copydesk": [1.0]}))).missing == {"the section streams": "it failed"}
+
+
+def test_missed_aims_that_nobody_explained_are_found() -> None:
+    missed = ("3 ms", False)
+    states = {"met": ("1 ms", True), "explained": missed, "bare": missed, "none": ("not measured", False)}
+    aims = [
+        Aim(text=text, metric="m", bound="<= 2 ms", measured=measured, met=met)
+        for text, (measured, met) in states.items()
+    ]
+    assert run(section(rates={}, aims=aims)).unexplained({"explained": "the heap"}) == ["bare"]
+
+
+def test_sections_that_a_run_lacks_are_named_and_a_known_reason_stays() -> None:
+    made = run(section("overhead", rates={"copydesk": [1.0]}), missing={"the section start": "it failed"})
+    assert made.lacking(["overhead", "start", "streams"]).missing == {
+        "the section start": "it failed",
+        "the section streams": "it wasn't measured",
+    }
+
+
+@pytest.mark.parametrize(
+    ("quick", "seconds", "told"),
+    [
+        (False, 1200, None),
+        (False, 1212, "the run took 20.2 minutes, and is meant to take 20 at most"),
+        (True, 240, None),
+        (True, 300, "the run took 5.0 minutes, and is meant to take 4 at most"),
+    ],
+)
+def test_a_run_that_took_too_long_says_so(quick: bool, seconds: float, told: str | None) -> None:
+    assert run().model_copy(update={"quick": quick, "seconds": seconds}).overtime() == told

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ BODY_TEXT = (
 )
 """Some 80 words, as a business text has; what makes each its own follows."""
 
+_LIMIT_S = 120
 _REPORT = re.compile(r"^REPORT (\{.*\})$", re.MULTILINE)
 _SCRIPT = """\
 local head, tail = %(head)s, %(tail)s
@@ -77,13 +79,22 @@ def loaded(subject: Running, connections: int, seconds: float, folder: Path, *, 
     address = f"http://{subject.host}:{subject.port}"
     command = [wrk, "-t", "1", "-c", str(connections), "-d", f"{max(1, round(seconds))}s", "--timeout", "30s"]
     before = cpu_seconds(subject.session) if subject.session else 0.0
-    done = subprocess.run([*command, "-s", str(lua), address], capture_output=True, text=True, timeout=120, check=False)
+    output = _output([*command, "-s", str(lua), address])
     spent = cpu_seconds(subject.session) - before if subject.session else 0.0
-    rates = parsed(done.stdout + done.stderr)
+    rates = parsed(output)
     if rates.bad_status or rates.broken:
         raise MissingSubject(f"of {rates.requests} requests {rates.bad_status} were refused, {rates.broken} broken off")
     memory = resident_mib(subject.session) if subject.session else 0.0
     return Load(rates, spent * 1000 / rates.requests, memory)
+
+
+def _output(command: Sequence[str]) -> str:
+    """Raises MissingSubject where it takes too long."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise MissingSubject(f"wrk doesn't end within {_LIMIT_S} s") from error
+    return done.stdout + done.stderr
 
 
 def load_program() -> str:

@@ -85,10 +85,16 @@ def starts(case: str, folder: Path, rounds: int) -> Iterator[Start]:
 
 
 def imported_modules(folder: Path) -> int:
-    """So many are imported where only Ollama is configured, when the application is built."""
+    """So many are imported where only Ollama is configured, when the application is built. Raises MissingSubject."""
     path = folder / "copydesk.yaml"
     path.write_text(json.dumps(_settings({"kind": "ollama", "model": "m"}, folder)))
-    done = subprocess.run([sys.executable, "-c", _MODULES, str(path)], cwd=ROOT, capture_output=True, check=True)
+    command = [sys.executable, "-c", _MODULES, str(path)]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_READY_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise MissingSubject(f"the application isn't built within {_READY_S} s") from error
+    if done.returncode:
+        raise MissingSubject(f"the application can't be built: {done.stderr.strip()[-300:]}")
     return int(done.stdout)
 
 

@@ -10,20 +10,24 @@ import time
 
 from pydantic import BaseModel
 
-__all__ = ["Found", "Order"]
+__all__ = ["Found", "Order", "read_streams"]
 
 _END = b"0\r\n\r\n"
 """The last chunk of a response (RFC 9112, 7.1)."""
 
 
 class Order(BaseModel):
-    """`requests` are whole ones, as they are sent; `first` is in the first token, and nowhere before it."""
+    """`requests` are whole ones, as they are sent; `first` is in the first token, and nowhere before it.
+
+    All of them take at most `limit_s`.
+    """
 
     host: str
     port: int
     requests: list[str]
     first: str
     at_once: int
+    limit_s: float
 
 
 class Found(BaseModel):
@@ -68,6 +72,15 @@ def _must_be_good(said: bytes) -> None:
         raise RuntimeError(said.decode(errors="replace")[:300])
 
 
+async def read_streams(order: Order) -> Found:
+    """Raises OSError, and RuntimeError for another answer than a good one, or where it takes longer than it may."""
+    try:
+        async with asyncio.timeout(order.limit_s):
+            return await _all(order)
+    except TimeoutError as error:
+        raise RuntimeError(f"{len(order.requests)} streams take more than {order.limit_s:g} s") from error
+
+
 async def _all(order: Order) -> Found:
     readers = [_Reader(order) for _ in range(order.at_once)]
     found: list[tuple[float, float]] = []
@@ -80,7 +93,7 @@ async def _all(order: Order) -> Found:
 def main() -> int:
     order = Order.model_validate_json(sys.stdin.read())
     try:
-        found = asyncio.run(_all(order))
+        found = asyncio.run(read_streams(order))
     except (OSError, RuntimeError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1

@@ -86,7 +86,10 @@ def _ours(bench: Bench) -> Iterator[Row]:
         yield row(KEY, "copydesk", case, "memory", "MiB", [start.service_mib for start in all_starts])
         if any(start.model_mib for start in all_starts):
             yield row(KEY, "copydesk", case, "model's process", "MiB", [start.model_mib for start in all_starts])
-    yield row(KEY, "copydesk", OLLAMA, "imported", "modules", [imported_modules(bench.new_folder("modules"))])
+    try:
+        yield row(KEY, "copydesk", OLLAMA, "imported", "modules", [imported_modules(bench.new_folder("modules"))])
+    except MissingSubject as error:
+        bench.lacks("copydesk, imported modules", str(error))
 
 
 def _sizes(bench: Bench) -> Iterator[Row]:

@@ -23,6 +23,7 @@ _LIMITS = {
     "monthly-tokens": 1_000_000_000_000,
     "monthly-usd": 1_000_000,
 }
+_KEY_S = 60
 
 
 class Copydesk:
@@ -71,15 +72,18 @@ def _key(configuration: Path) -> str:
     limits = [part for name, value in _LIMITS.items() for part in (f"--{name}", str(value))]
     command = [sys.executable, "-m", "cli.main", "keys", "create", "--name", "bench", "--json", *limits]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COPYDESK_")}
-    done = subprocess.run(
-        [*command, "--config", str(configuration)],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [*command, "--config", str(configuration)],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=_KEY_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise MissingSubject(f"a key takes more than {_KEY_S} s") from error
     if done.returncode:
         raise MissingSubject(f"no key could be made: {done.stderr.strip()[-300:]}")
     return str(json.loads(done.stdout)["key"])

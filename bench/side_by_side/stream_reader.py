@@ -64,6 +64,10 @@ class _Reader:
             raise RuntimeError(said.decode(errors="replace")[-300:] or "the connection was closed")
         return first, time.perf_counter() - begin
 
+    def close(self) -> None:
+        if self._streams is not None:
+            self._streams[1].close()
+
 
 def _must_be_good(said: bytes) -> None:
     """So far. Raises RuntimeError: what isn't sent in chunks would be waited for until the connection closes."""
@@ -84,9 +88,13 @@ async def read_streams(order: Order) -> Found:
 async def _all(order: Order) -> Found:
     readers = [_Reader(order) for _ in range(order.at_once)]
     found: list[tuple[float, float]] = []
-    for begin in range(0, len(order.requests), order.at_once):
-        wave = order.requests[begin : begin + order.at_once]
-        found += await asyncio.gather(*(reader.read(each) for reader, each in zip(readers, wave, strict=True)))
+    try:
+        for begin in range(0, len(order.requests), order.at_once):
+            wave = order.requests[begin : begin + order.at_once]
+            found += await asyncio.gather(*(reader.read(each) for reader, each in zip(readers, wave, strict=True)))
+    finally:
+        for reader in readers:
+            reader.close()
     return Found(firsts=[first for first, _ in found], ends=[end for _, end in found])
 
 

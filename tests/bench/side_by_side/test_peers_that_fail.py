@@ -30,13 +30,9 @@ class _Silence(socketserver.StreamRequestHandler):
         self.rfile.read()
 
 
-class _Server(socketserver.ThreadingTCPServer):
-    daemon_threads = True  # some never end
-
-
 @contextmanager
 def _serving(how: type[socketserver.StreamRequestHandler]) -> Iterator[int]:
-    with _Server(("127.0.0.1", 0), how) as server:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), how) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -1,6 +1,7 @@
 """Programs that a run starts: each in a session of its own, whose processes are counted and stopped together."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,10 +12,15 @@ from pathlib import Path
 
 from bench.side_by_side.subjects.subject import MissingSubject
 
-__all__ = ["Process", "cpu_seconds", "free_port", "members", "resident_mib", "started"]
+__all__ = ["Process", "cpu_seconds", "free_port", "handed_on", "members", "resident_mib", "started"]
 
-_NOT_HANDED_ON = ("COPYDESK_", "PYTHONDONTWRITEBYTECODE")
-"""Variables that begin so: who compiles all of its modules at each start isn't measured as it is installed."""
+_NOT_HANDED_ON = re.compile(
+    r"COPYDESK_|PYTHONDONTWRITEBYTECODE$|OPENAI_|LITELLM_|LANGSMITH_|LANGCHAIN_|(HTTPS?|ALL|NO|FTP)_PROXY$",
+    re.IGNORECASE,
+)
+"""Variables of whoever measures that would tell subjects apart: settings of one of them, keys with which some report
+each request to somebody, proxies that some ask for their backend. Who compiles all of its modules at each start isn't
+measured as it is installed."""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -59,7 +65,6 @@ def started(
 
     Raises MissingSubject where it can't be started.
     """
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_HANDED_ON)}
     with log.open("wb") as output:
         began = time.perf_counter()
         try:
@@ -68,7 +73,7 @@ def started(
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env={**clean, **(environment or {})},
+                env={**handed_on(os.environ), **(environment or {})},
                 cwd=folder,
                 start_new_session=True,
             )
@@ -78,6 +83,11 @@ def started(
             yield Process(popen, log, began)
         finally:
             _stop(popen)
+
+
+def handed_on(environment: Mapping[str, str]) -> dict[str, str]:
+    """Of these variables those that every program gets that a run starts; a subject's own come beside them."""
+    return {name: value for name, value in environment.items() if not _NOT_HANDED_ON.match(name)}
 
 
 def free_port() -> int:

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import re
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.side_by_side.endpoint import Endpoint
-from bench.side_by_side.processes import Process, cpu_seconds, free_port, started
+from bench.side_by_side.processes import Process, cpu_seconds, free_port, handed_on, started
 from bench.side_by_side.subjects.environments import ROOT
 from bench.side_by_side.subjects.subject import MissingSubject
 
@@ -90,7 +91,15 @@ def imported_modules(folder: Path) -> int:
     path.write_text(json.dumps(_settings({"kind": "ollama", "model": "m"}, folder)))
     command = [sys.executable, "-c", _MODULES, str(path)]
     try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_READY_S, check=False)
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=handed_on(os.environ),
+            capture_output=True,
+            text=True,
+            timeout=_READY_S,
+            check=False,
+        )
     except subprocess.TimeoutExpired as error:
         raise MissingSubject(f"the application isn't built within {_READY_S} s") from error
     if done.returncode:

@@ -1,5 +1,6 @@
 """Evaluating a task's cases with Copydesk and with promptfoo: bench/evaluation, at a size that fits."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 from bench.evaluation.measured import Measured, read
 from bench.evaluation.peer import PROMPTFOO, install, installed
 from bench.side_by_side.bench import Bench
+from bench.side_by_side.processes import handed_on
 from bench.side_by_side.results import Aim, Row, Section, row
 from bench.side_by_side.sections.judged import Figures
 from bench.side_by_side.subjects.environments import ROOT
@@ -73,7 +75,15 @@ def _measured(bench: Bench, peer: Path) -> list[Measured]:
     sizes += ["--task", "classify"] if bench.quick else []
     command = [sys.executable, "-m", "bench.evaluation", *sizes, "--peer", str(peer), "--json", str(kept)]
     try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=handed_on(os.environ),
+            capture_output=True,
+            text=True,
+            timeout=_LIMIT_S,
+            check=False,
+        )
     except subprocess.TimeoutExpired as error:
         raise MissingSubject(f"bench.evaluation takes more than {_LIMIT_S} s") from error
     if done.returncode:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.side_by_side.processes import free_port
+from bench.side_by_side.processes import free_port, handed_on
 from bench.side_by_side.subjects.environments import ROOT
 from bench.side_by_side.subjects.started import Program, running
 from bench.side_by_side.subjects.subject import TEXT, Backend, MissingSubject, Request, Running
@@ -71,12 +71,11 @@ def _key(configuration: Path) -> str:
     """A new one with every limit. Raises MissingSubject."""
     limits = [part for name, value in _LIMITS.items() for part in (f"--{name}", str(value))]
     command = [sys.executable, "-m", "cli.main", "keys", "create", "--name", "bench", "--json", *limits]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COPYDESK_")}
     try:
         done = subprocess.run(
             [*command, "--config", str(configuration)],
             cwd=ROOT,
-            env=environment,
+            env=handed_on(os.environ),
             capture_output=True,
             text=True,
             timeout=_KEY_S,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.side_by_side.processes import cpu_seconds, members, resident_mib, started
+from bench.side_by_side.processes import cpu_seconds, handed_on, members, resident_mib, started
 from bench.side_by_side.subjects.subject import MissingSubject
 from tests.conftest import wait_until
 
@@ -18,6 +18,30 @@ print("up", flush=True)
 time.sleep(60)
 """
 PARENT = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {CHILD!r}]).wait()"
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("PATH", True),
+        ("LC_ALL", True),
+        ("PROXY_MODE", True),
+        ("PYTHONPATH", True),
+        ("COPYDESK_CONFIG", False),
+        ("PYTHONDONTWRITEBYTECODE", False),
+        ("HTTP_PROXY", False),
+        ("https_proxy", False),
+        ("ALL_PROXY", False),
+        ("no_proxy", False),
+        ("OPENAI_API_KEY", False),
+        ("OPENAI_BASE_URL", False),
+        ("LANGSMITH_TRACING", False),
+        ("LANGCHAIN_TRACING_V2", False),
+        ("LITELLM_LOG", False),
+    ],
+)
+def test_variables_that_tell_subjects_apart_are_not_handed_on(name: str, kept: bool) -> None:
+    assert handed_on({name: "x"}) == ({name: "x"} if kept else {})
 
 
 def is_up(log: Path) -> bool:

@@ -113,7 +113,7 @@ def _aims(rows: Sequence[Row]) -> list[Aim]:
             unit="1/s",
         ),
         figures.at_least(
-            "with a cache, more than the backend can is answered in time at 10 times that",
+            "with a cache, twice what the backend can or more is answered in time at 10 times that",
             CACHE,
             case,
             "goodput",

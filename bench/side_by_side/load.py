@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ _LIMIT_S = 120
 _REPORT = re.compile(r"^REPORT (\{.*\})$", re.MULTILINE)
 _SCRIPT = """\
 local head, tail = %(head)s, %(tail)s
-local run, number = %(run)d, 0
+local run, number = "%(run)d", 0
 local headers = { %(headers)s }
 function request()
   number = number + %(step)d
@@ -75,7 +76,7 @@ def loaded(subject: Running, connections: int, seconds: float, folder: Path, *, 
     """As many requests as so many connections can, for so long. Raises MissingSubject where any has no good answer."""
     wrk = load_program()
     lua = folder / "load.lua"
-    lua.write_text(script(subject.ask, _next(folder), same_text=same_text), encoding="utf-8")
+    lua.write_text(script(subject.ask, time.monotonic_ns(), same_text=same_text), encoding="utf-8")
     address = f"http://{subject.host}:{subject.port}"
     command = [wrk, "-t", "1", "-c", str(connections), "-d", f"{max(1, round(seconds))}s", "--timeout", "30s"]
     before = cpu_seconds(subject.session) if subject.session else 0.0
@@ -117,7 +118,8 @@ def parsed(output: str) -> Rates:
 
 
 def script(ask: Request, run: int, *, same_text: bool) -> str:
-    """For wrk. `run` is in each text, so that no two runs send the same."""
+    """For wrk. `run` is in each text: another one for each load, so that no two send the same. Lua keeps it as text,
+    since its numbers have 53 bits."""
     head, tail = ask.body.split(TEXT)
     headers = {"Content-Type": "application/json", **ask.headers}
     return _SCRIPT % {
@@ -133,11 +135,3 @@ def script(ask: Request, run: int, *, same_text: bool) -> str:
 def _lua(text: str) -> str:
     """A string of Lua. What JSON escapes for itself is kept."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
-
-
-def _next(folder: Path) -> int:
-    """A number that no other load of this folder has had."""
-    kept = folder / "loads"
-    number = int(kept.read_text()) + 1 if kept.is_file() else 1
-    kept.write_text(str(number))
-    return number

@@ -55,6 +55,13 @@ def test_the_script_keeps_what_json_and_headers_escape() -> None:
     assert r'["X-Key"] = "k\"\\"' in lua
 
 
+def test_each_load_has_texts_of_its_own() -> None:
+    ask = Request("/v1/x", json.dumps({"text": TEXT}))
+    first, second = (script(ask, run, same_text=False) for run in (2**62, 2**62 + 1))
+    assert 'local run, number = "4611686018427387904", 0' in first
+    assert 'local run, number = "4611686018427387905", 0' in second
+
+
 @pytest.fixture(scope="module")
 def canned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Canned]:
     program("wrk", "wrk")

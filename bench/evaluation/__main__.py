@@ -3,8 +3,8 @@
 Prints Markdown: cases per second of whole commands from start to end, processor time a case, the largest memory. All
 ways take turns, in an order that is turned round each time, so that a busy machine slows them alike; medians. The
 processor time is what other programs on the machine change least. Copydesk keeps its results in its run file;
-promptfoo in its database, as it does by default, or in a JSON file alone, which is quicker. It is installed from npm into a
-folder outside the repository, and runs offline: without telemetry, update checks and cache.
+promptfoo in its database, as it does by default, or in a JSON file alone, which is quicker. It is installed from npm
+into a folder outside the repository, and runs offline: without telemetry, update checks and cache.
 """
 
 import argparse

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ BODY_TEXT = (
 """Some 80 words, as a business text has; what makes each its own follows."""
 
 _LIMIT_S = 120
+_TRIES = 2
 _REPORT = re.compile(r"^REPORT (\{.*\})$", re.MULTILINE)
 _SCRIPT = """\
 local head, tail = %(head)s, %(tail)s
@@ -73,7 +75,23 @@ class Load:
 
 
 def loaded(subject: Running, connections: int, seconds: float, folder: Path, *, same_text: bool = False) -> Load:
-    """As many requests as so many connections can, for so long. Raises MissingSubject where any has no good answer."""
+    """As many requests as so many connections can, for so long.
+
+    A load with any answer that isn't good is repeated once, which is told on standard error; then MissingSubject is
+    raised.
+    """
+    for _ in range(_TRIES):
+        load = _loaded(subject, connections, seconds, folder, same_text=same_text)
+        rates = load.rates
+        if not rates.bad_status and not rates.broken:
+            return load
+        wrong = f"of {rates.requests} requests {rates.bad_status} were refused, {rates.broken} broken off"
+        print(f"a load on {subject.host}:{subject.port} failed: {wrong}", file=sys.stderr, flush=True)
+    raise MissingSubject(f"it failed under load, {_TRIES} times; the last time {wrong}")
+
+
+def _loaded(subject: Running, connections: int, seconds: float, folder: Path, *, same_text: bool) -> Load:
+    """Once, whatever the answers are. Raises MissingSubject where there are none."""
     wrk = load_program()
     lua = folder / "load.lua"
     lua.write_text(script(subject.ask, time.monotonic_ns(), same_text=same_text), encoding="utf-8")
@@ -83,8 +101,6 @@ def loaded(subject: Running, connections: int, seconds: float, folder: Path, *, 
     output = _output([*command, "-s", str(lua), address])
     spent = cpu_seconds(subject.session) - before if subject.session else 0.0
     rates = parsed(output)
-    if rates.bad_status or rates.broken:
-        raise MissingSubject(f"of {rates.requests} requests {rates.bad_status} were refused, {rates.broken} broken off")
     memory = resident_mib(subject.session) if subject.session else 0.0
     return Load(rates, spent * 1000 / rates.requests, memory)
 

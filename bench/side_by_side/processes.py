@@ -6,13 +6,13 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from bench.side_by_side.subjects.subject import MissingSubject
 
-__all__ = ["Process", "cpu_seconds", "free_port", "handed_on", "members", "resident_mib", "started"]
+__all__ = ["Process", "cpu_seconds", "free_port", "handed_on", "listening", "members", "resident_mib", "started"]
 
 _NOT_HANDED_ON = re.compile(
     r"COPYDESK_|PYTHONDONTWRITEBYTECODE$|OPENAI_|LITELLM_|LANGSMITH_|LANGCHAIN_|(HTTPS?|ALL|NO|FTP)_PROXY$",
@@ -21,6 +21,7 @@ _NOT_HANDED_ON = re.compile(
 """Variables of whoever measures that would tell subjects apart: settings of one of them, keys with which some report
 each request to somebody, proxies that some ask for their backend. Who compiles all of its modules at each start isn't
 measured as it is installed."""
+_PORT_IS_TAKEN = re.compile("address already in use|EADDRINUSE", re.IGNORECASE)
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -83,6 +84,36 @@ def started(
             yield Process(popen, log, began)
         finally:
             _stop(popen)
+
+
+@contextmanager
+def listening(
+    command: Callable[[int], Sequence[str]], log: Path, environment: Mapping[str, str], folder: Path
+) -> Iterator[tuple[Process, int]]:
+    """As `started`, with a free port, where it listens by then. Where somebody else was quicker to take the port it is
+    started once more, with another one."""
+    with ExitStack() as stack:
+        try:
+            found = _listening(stack, command, log, environment, folder)
+        except MissingSubject:
+            if _PORT_IS_TAKEN.search(log.read_text(encoding="utf-8", errors="replace")) is None:
+                raise
+            stack.close()
+            found = _listening(stack, command, log, environment, folder)
+        yield found
+
+
+def _listening(
+    stack: ExitStack,
+    command: Callable[[int], Sequence[str]],
+    log: Path,
+    environment: Mapping[str, str],
+    folder: Path,
+) -> tuple[Process, int]:
+    port = free_port()
+    process = stack.enter_context(started(command(port), log, environment, folder))
+    process.listens(port)
+    return process, port
 
 
 def handed_on(environment: Mapping[str, str]) -> dict[str, str]:

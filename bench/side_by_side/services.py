@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.side_by_side.endpoint import Endpoint
-from bench.side_by_side.processes import Process, cpu_seconds, free_port, handed_on, started
+from bench.side_by_side.processes import Process, cpu_seconds, handed_on, listening
 from bench.side_by_side.subjects.environments import ROOT
 from bench.side_by_side.subjects.subject import MissingSubject
 
@@ -64,10 +64,8 @@ def serving(backend: Mapping[str, Any], folder: Path, **settings: Any) -> Iterat
     configuration. Raises MissingSubject."""
     configuration = folder / "copydesk.yaml"
     configuration.write_text(json.dumps(_settings(backend, folder) | settings))
-    port = free_port()
-    command = [sys.executable, "-m", "cli.main", "serve", "--port", str(port), "--config", str(configuration)]
-    with started(command, folder / "out.log", {}, ROOT) as process:
-        process.listens(port)
+    command = [sys.executable, "-m", "cli.main", "serve", "--config", str(configuration), "--port"]
+    with listening(lambda port: [*command, str(port)], folder / "out.log", {}, ROOT) as (process, port):
         yield Service(port, process.pid, _ready(process, port))
 
 

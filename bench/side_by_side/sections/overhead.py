@@ -19,7 +19,8 @@ KEY = "overhead"
 
 _METHOD = """\
 Each request posts a text of 80 words of its own to one process of each subject. `wrk` with one thread is the load,
-nginx the backend, both on the same cores as the subject. Copydesk checks the body, the key and its five limits, renders
+nginx the backend, both on the same cores as the subject; a load with an answer that isn't good is repeated once, and
+whoever fails again is left out. Copydesk checks the body, the key and its five limits, renders
 its prompt, counts, accounts (SQLite) and logs each request (to a file); it is told that the backend takes 64 requests
 at once and that 1,000 may wait for it, and is as it ships otherwise. LangServe and TensorZero render a template, and
 TensorZero checks a schema; the others are sent the finished messages. No peer has a key, a database or a log. Copydesk

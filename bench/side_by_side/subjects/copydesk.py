@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.side_by_side.processes import free_port, handed_on
+from bench.side_by_side.processes import handed_on
 from bench.side_by_side.subjects.environments import ROOT
 from bench.side_by_side.subjects.started import Program, running
 from bench.side_by_side.subjects.subject import TEXT, Backend, MissingSubject, Request, Running
@@ -47,13 +47,12 @@ class Copydesk:
     def running(self, backend: Backend, folder: Path) -> Iterator[Running]:
         configuration = folder / "copydesk.yaml"
         configuration.write_text(json.dumps(self._configuration(backend, folder)))
-        port = free_port()
-        command = [sys.executable, *self._under, "-m", "cli.main", "serve"]
-        command += ["--port", str(port), "--config", str(configuration)]
+        command = [sys.executable, *self._under, "-m", "cli.main", "serve", "--config", str(configuration), "--port"]
         headers = {"Authorization": f"Bearer {_key(configuration)}"}
         body = json.dumps({"text": TEXT, "max_words": 30})
         ask, stream = (Request(f"/v1/summarize{end}", body, headers) for end in ("", "/stream"))
-        with running(Program(command, port, ROOT, {}, folder / "out.log"), ask, stream) as found:
+        program = Program(lambda port: [*command, str(port)], ROOT, {}, folder / "out.log")
+        with running(program, ask, stream) as found:
             yield found
 
     def _configuration(self, backend: Backend, folder: Path) -> dict[str, object]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.side_by_side.processes import cpu_seconds, handed_on, members, resident_mib, started
+from bench.side_by_side.processes import cpu_seconds, handed_on, listening, members, resident_mib, started
 from bench.side_by_side.subjects.subject import MissingSubject
 from tests.conftest import wait_until
 
@@ -79,3 +79,39 @@ def test_a_program_that_never_listens_is_told(tmp_path: Path) -> None:
     refused = pytest.raises(MissingSubject, match="it doesn't listen after 0 s: it wrote nothing")
     with started(command, tmp_path / "log") as process, refused:
         process.listens(1, limit_s=0.2)
+
+
+SERVER = """
+import socket, sys, time
+if sys.argv[2] == "1":
+    raise SystemExit("OSError: [Errno 98] error while attempting to bind: address already in use")
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))):
+    time.sleep(60)
+"""
+
+
+@pytest.mark.e2e
+def test_a_program_whose_port_was_taken_is_started_once_more_on_another(tmp_path: Path) -> None:
+    ports: list[int] = []
+
+    def command(port: int) -> list[str]:
+        ports.append(port)
+        return [sys.executable, "-c", SERVER, str(port), str(len(ports))]
+
+    with listening(command, tmp_path / "log", {}, tmp_path) as (process, port):
+        assert ports[1:] == [port]
+        assert members(process.pid) == [process.pid]
+
+
+@pytest.mark.e2e
+def test_a_program_that_ends_for_another_reason_is_started_once(tmp_path: Path) -> None:
+    ports: list[int] = []
+
+    def command(port: int) -> list[str]:
+        ports.append(port)
+        return [sys.executable, "-c", "raise SystemExit('no such model')"]
+
+    refused = pytest.raises(MissingSubject, match="no such model")
+    with refused, listening(command, tmp_path / "log", {}, tmp_path):
+        pass
+    assert len(ports) == 1

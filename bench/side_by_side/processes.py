@@ -1,5 +1,6 @@
 """Programs that a run starts: each in a session of its own, whose processes are counted and stopped together."""
 
+import ctypes
 import os
 import re
 import signal
@@ -22,6 +23,7 @@ _NOT_HANDED_ON = re.compile(
 each request to somebody, proxies that some ask for their backend. Who compiles all of its modules at each start isn't
 measured as it is installed."""
 _PORT_IS_TAKEN = re.compile("address already in use|EADDRINUSE", re.IGNORECASE)
+_LIBC = ctypes.CDLL(None)
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -62,7 +64,8 @@ class Process:
 def started(
     command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None, folder: Path | None = None
 ) -> Iterator[Process]:
-    """With output and errors in the log. In the end each process of its session is stopped.
+    """With output and errors in the log. In the end each process of its session is stopped; the first one is asked to
+    end also where this process is killed, or its terminal closes.
 
     Raises MissingSubject where it can't be started.
     """
@@ -77,6 +80,7 @@ def started(
                 env={**handed_on(os.environ), **(environment or {})},
                 cwd=folder,
                 start_new_session=True,
+                preexec_fn=_ends_with_us,
             )
         except OSError as error:
             raise MissingSubject(f"{command[0]} can't be started: {error.strerror}") from error
@@ -119,6 +123,11 @@ def _listening(
 def handed_on(environment: Mapping[str, str]) -> dict[str, str]:
     """Of these variables those that every program gets that a run starts; a subject's own come beside them."""
     return {name: value for name, value in environment.items() if not _NOT_HANDED_ON.match(name)}
+
+
+def _ends_with_us() -> None:
+    """Called in a new process, before it is the program (PR_SET_PDEATHSIG, prctl(2))."""
+    _LIBC.prctl(1, signal.SIGTERM)
 
 
 def free_port() -> int:

@@ -1,5 +1,7 @@
 """Programs that a run starts: what they take is counted for all of their processes, and none of these is left."""
 
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 
 from bench.side_by_side.processes import cpu_seconds, handed_on, listening, members, resident_mib, started
 from bench.side_by_side.subjects.subject import MissingSubject
-from tests.conftest import wait_until
+from tests.conftest import ROOT, wait_until
 
 CHILD = """
 import signal, time
@@ -115,3 +117,23 @@ def test_a_program_that_ends_for_another_reason_is_started_once(tmp_path: Path) 
     with refused, listening(command, tmp_path / "log", {}, tmp_path):
         pass
     assert len(ports) == 1
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGHUP])
+def test_a_program_ends_where_whoever_started_it_is_killed(tmp_path: Path, how: signal.Signals) -> None:
+    asks = f"""
+import sys, time
+from pathlib import Path
+from bench.side_by_side.processes import started
+with started([sys.executable, "-c", "import time; time.sleep(60)"], Path({str(tmp_path / "log")!r})) as process:
+    print(process.pid, flush=True)
+    time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", asks], cwd=ROOT, stdout=subprocess.PIPE, text=True) as popen:
+        assert popen.stdout is not None
+        pid = int(popen.stdout.readline())
+        assert members(pid) == [pid]
+        popen.send_signal(how)
+        popen.wait(10)
+    assert wait_until(lambda: members(pid) == [])

@@ -1,11 +1,10 @@
 """`python -m bench.evaluation [--install] [--cases N,N] [--rounds R] [--peer FOLDER] [--memory N]`
 
 Prints Markdown: cases per second of whole commands from start to end, processor time a case, the largest memory. All
-ways take turns, so that a busy machine slows them alike; medians. The processor time is what other programs on the
-machine change least. Each tool keeps its results as it does by default: Copydesk in its run file, promptfoo in its
-database; or
-promptfoo in a JSON file alone, which is quicker. promptfoo is installed from npm into a folder outside
-the repository, and runs offline: without telemetry, update checks and cache.
+ways take turns, in an order that is turned round each time, so that a busy machine slows them alike; medians. The
+processor time is what other programs on the machine change least. Copydesk keeps its results in its run file;
+promptfoo in its database, as it does by default, or in a JSON file alone, which is quicker. It is installed from npm
+into a folder outside the repository, and runs offline: without telemetry, update checks and cache.
 """
 
 import argparse
@@ -18,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.evaluation.measured import Measured, write
+from bench.evaluation.measured import TO_DATABASE, TO_FILE, Measured, write
 from bench.evaluation.ours import Ours
 from bench.evaluation.peer import NODE, Peer, install, installed, versions
 from bench.evaluation.spending import Spent
@@ -26,6 +25,7 @@ from bench.evaluation.workload import TASKS, workload
 from bench.quality.table import machine
 
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "copydesk-bench" / "promptfoo"
+_PEERS = (TO_DATABASE, TO_FILE)
 Ways = Mapping[str, Callable[[], Spent]]
 
 
@@ -60,35 +60,42 @@ def _ways(task: str, count: int, folder: Path, programs: tuple[Path, Path] | Non
     ours.record()
     ways = {"copydesk, replay": ours.replay, "copydesk, instant backend": ours.live}
     if programs is not None:
-        ways["promptfoo"] = Peer(programs, folder / "peer", work).run
+        ways[TO_DATABASE] = Peer(programs, folder / "peer", work).run
         to_file = ["--no-write", "--output", "out.json"]
-        ways["promptfoo, to a file"] = Peer(programs, folder / "peer-to-file", work, to_file).run
+        ways[TO_FILE] = Peer(programs, folder / "peer-to-file", work, to_file).run
     return ways
 
 
 def _compare(ways: Ways, task: str, count: int, rounds: int) -> Mapping[str, list[Spent]]:
-    found: dict[str, list[Spent]] = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, run in ways.items():
-            found[name].append(run())
+    found = in_turns(ways, rounds)
     print(f"### {task}, {count} cases, {rounds} rounds\n")
-    print("| way | cases/s | slowest, fastest | CPU ms a case | peak MiB | times promptfoo | by CPU |")
-    print("| --- " * 7 + "|")
-    peers = found.get("promptfoo", [])
+    titles = ["way", "cases/s", "slowest, fastest", "CPU ms a case", "peak MiB"]
+    titles += [title for peer in _PEERS for title in (f"times {peer}", "by CPU")]
+    print(f"| {' | '.join(titles)} |\n{'| --- ' * len(titles)}|")
     for name, spent in found.items():
         rates = [count / each.seconds for each in spent]
         cpu = statistics.median(each.cpu_seconds for each in spent) * 1000 / count
         cells = [name, f"{statistics.median(rates):.1f}", f"{min(rates):.1f}, {max(rates):.1f}", f"{cpu:.2f}"]
         cells += [f"{max(each.peak_mib for each in spent):.0f}"]
-        cells += [_ratio([each.seconds for each in peers], [each.seconds for each in spent])]
-        cells += [_ratio([each.cpu_seconds for each in peers], [each.cpu_seconds for each in spent])]
+        for peers in (found.get(peer, []) for peer in _PEERS):
+            cells += [_ratio([each.seconds for each in peers], [each.seconds for each in spent])]
+            cells += [_ratio([each.cpu_seconds for each in peers], [each.cpu_seconds for each in spent])]
         print(f"| {' | '.join(cells)} |")
     print(flush=True)
     return found
 
 
+def in_turns(ways: Ways, rounds: int) -> dict[str, list[Spent]]:
+    """What each took in each round. The order is turned round from round to round, so that none always comes first."""
+    found: dict[str, list[Spent]] = {name: [] for name in ways}
+    for number in range(rounds):
+        for name in list(ways)[:: -1 if number % 2 else 1]:
+            found[name].append(ways[name]())
+    return found
+
+
 def _ratio(theirs: Sequence[float], ours: Sequence[float]) -> str:
-    """The median of the rounds' own ratios: both sides of each ran one after the other."""
+    """The median of the rounds' own ratios."""
     if not theirs:
         return "-"
     return f"{statistics.median(peer / own for peer, own in zip(theirs, ours, strict=True)):.2f}"

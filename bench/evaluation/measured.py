@@ -7,7 +7,10 @@ from pathlib import Path
 
 from bench.evaluation.spending import Spent
 
-__all__ = ["Measured", "read", "write"]
+__all__ = ["TO_DATABASE", "TO_FILE", "Measured", "read", "write"]
+
+TO_DATABASE, TO_FILE = "promptfoo", "promptfoo, to a file"
+"""Ways of promptfoo, by where it keeps its results: as it does by default, and as Copydesk does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """All subjects of a run, started once on one canned backend, for the sections that load them in turns."""
 
+import http.client
 from contextlib import ExitStack
 
 from bench.side_by_side.bench import Bench
@@ -8,7 +9,7 @@ from bench.side_by_side.load import load_program, loaded
 from bench.side_by_side.subjects.started import answer
 from bench.side_by_side.subjects.subject import MissingSubject, Running
 
-__all__ = ["Fleet"]
+__all__ = ["Fleet", "wrong_with"]
 
 _TRIES = 20
 _WARM_CONNECTIONS, _WARM_S = 16, 1
@@ -35,7 +36,9 @@ class Fleet:
             self._start(self._backend)
         self._backend.answer_as(case)
         for name, subject in list(self._running.items()):
-            self._checked(name, subject)  # which also connects it anew
+            wrong = wrong_with(subject)  # which also connects it anew
+            if wrong is not None:
+                self.lost(name, f"it doesn't hand on the backend's answer: {wrong}")
         return dict(self._running)
 
     def backend(self) -> Canned:
@@ -65,16 +68,17 @@ class Fleet:
             else:
                 self._running[name] = running
 
-    def _checked(self, name: str, subject: Running) -> None:
-        """Whether it hands on what the backend says; not at the first try, where its connections have been closed."""
-        said = ""
-        for number in range(_TRIES):
-            try:
-                status, text = answer(subject.host, subject.port, subject.ask, f"Question {number}.")
-            except OSError as error:
-                said = type(error).__name__
-            else:
-                if status == 200 and FIRST_TOKEN in text:
-                    return
-                said = f"{status} {text[:200]}"
-        self.lost(name, f"it doesn't hand on the backend's answer: {said}")
+
+def wrong_with(subject: Running) -> str | None:
+    """None where it hands on what the backend says; not at the first try, where its connections have been closed."""
+    said = ""
+    for number in range(_TRIES):
+        try:
+            status, text = answer(subject.host, subject.port, subject.ask, f"Question {number}.")
+        except (OSError, http.client.HTTPException) as error:
+            said = type(error).__name__
+        else:
+            if status == 200 and FIRST_TOKEN in text:
+                return None
+            said = f"{status} {text[:200]}"
+    return said

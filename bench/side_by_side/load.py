@@ -4,6 +4,9 @@ import json
 import re
 import shutil
 import subprocess
+import sys
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +24,12 @@ BODY_TEXT = (
 )
 """Some 80 words, as a business text has; what makes each its own follows."""
 
+_LIMIT_S = 120
+_TRIES = 2
 _REPORT = re.compile(r"^REPORT (\{.*\})$", re.MULTILINE)
 _SCRIPT = """\
 local head, tail = %(head)s, %(tail)s
-local run, number = %(run)d, 0
+local run, number = "%(run)d", 0
 local headers = { %(headers)s }
 function request()
   number = number + %(step)d
@@ -70,20 +75,43 @@ class Load:
 
 
 def loaded(subject: Running, connections: int, seconds: float, folder: Path, *, same_text: bool = False) -> Load:
-    """As many requests as so many connections can, for so long. Raises MissingSubject where any has no good answer."""
+    """As many requests as so many connections can, for so long.
+
+    A load with any answer that isn't good is repeated once, which is told on standard error; then MissingSubject is
+    raised.
+    """
+    for _ in range(_TRIES):
+        load = _loaded(subject, connections, seconds, folder, same_text=same_text)
+        rates = load.rates
+        if not rates.bad_status and not rates.broken:
+            return load
+        wrong = f"of {rates.requests} requests {rates.bad_status} were refused, {rates.broken} broken off"
+        print(f"a load on {subject.host}:{subject.port} failed: {wrong}", file=sys.stderr, flush=True)
+    raise MissingSubject(f"it failed under load, {_TRIES} times; the last time {wrong}")
+
+
+def _loaded(subject: Running, connections: int, seconds: float, folder: Path, *, same_text: bool) -> Load:
+    """Once, whatever the answers are. Raises MissingSubject where there are none."""
     wrk = load_program()
     lua = folder / "load.lua"
-    lua.write_text(script(subject.ask, _next(folder), same_text=same_text), encoding="utf-8")
+    lua.write_text(script(subject.ask, time.monotonic_ns(), same_text=same_text), encoding="utf-8")
     address = f"http://{subject.host}:{subject.port}"
     command = [wrk, "-t", "1", "-c", str(connections), "-d", f"{max(1, round(seconds))}s", "--timeout", "30s"]
     before = cpu_seconds(subject.session) if subject.session else 0.0
-    done = subprocess.run([*command, "-s", str(lua), address], capture_output=True, text=True, timeout=120, check=False)
+    output = _output([*command, "-s", str(lua), address])
     spent = cpu_seconds(subject.session) - before if subject.session else 0.0
-    rates = parsed(done.stdout + done.stderr)
-    if rates.bad_status or rates.broken:
-        raise MissingSubject(f"of {rates.requests} requests {rates.bad_status} were refused, {rates.broken} broken off")
+    rates = parsed(output)
     memory = resident_mib(subject.session) if subject.session else 0.0
     return Load(rates, spent * 1000 / rates.requests, memory)
+
+
+def _output(command: Sequence[str]) -> str:
+    """Raises MissingSubject where it takes too long."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise MissingSubject(f"wrk doesn't end within {_LIMIT_S} s") from error
+    return done.stdout + done.stderr
 
 
 def load_program() -> str:
@@ -106,7 +134,8 @@ def parsed(output: str) -> Rates:
 
 
 def script(ask: Request, run: int, *, same_text: bool) -> str:
-    """For wrk. `run` is in each text, so that no two runs send the same."""
+    """For wrk. `run` is in each text: another one for each load, so that no two send the same. Lua keeps it as text,
+    since its numbers have 53 bits."""
     head, tail = ask.body.split(TEXT)
     headers = {"Content-Type": "application/json", **ask.headers}
     return _SCRIPT % {
@@ -122,11 +151,3 @@ def script(ask: Request, run: int, *, same_text: bool) -> str:
 def _lua(text: str) -> str:
     """A string of Lua. What JSON escapes for itself is kept."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
-
-
-def _next(folder: Path) -> int:
-    """A number that no other load of this folder has had."""
-    kept = folder / "loads"
-    number = int(kept.read_text()) + 1 if kept.is_file() else 1
-    kept.write_text(str(number))
-    return number

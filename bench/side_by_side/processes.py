@@ -1,20 +1,29 @@
 """Programs that a run starts: each in a session of its own, whose processes are counted and stopped together."""
 
+import ctypes
 import os
+import re
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from bench.side_by_side.subjects.subject import MissingSubject
 
-__all__ = ["Process", "cpu_seconds", "free_port", "members", "resident_mib", "started"]
+__all__ = ["Process", "cpu_seconds", "free_port", "handed_on", "listening", "members", "resident_mib", "started"]
 
-_NOT_HANDED_ON = ("COPYDESK_", "PYTHONDONTWRITEBYTECODE")
-"""Variables that begin so: who compiles all of its modules at each start isn't measured as it is installed."""
+_NOT_HANDED_ON = re.compile(
+    r"COPYDESK_|PYTHONDONTWRITEBYTECODE$|OPENAI_|LITELLM_|LANGSMITH_|LANGCHAIN_|(HTTPS?|ALL|NO|FTP)_PROXY$",
+    re.IGNORECASE,
+)
+"""Variables of whoever measures that would tell subjects apart: settings of one of them, keys with which some report
+each request to somebody, proxies that some ask for their backend. Who compiles all of its modules at each start isn't
+measured as it is installed."""
+_PORT_IS_TAKEN = re.compile("address already in use|EADDRINUSE", re.IGNORECASE)
+_LIBC = ctypes.CDLL(None)
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -55,11 +64,11 @@ class Process:
 def started(
     command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None, folder: Path | None = None
 ) -> Iterator[Process]:
-    """With output and errors in the log. In the end each process of its session is stopped.
+    """With output and errors in the log. In the end each process of its session is stopped; the first one is asked to
+    end also where this process is killed, or its terminal closes.
 
     Raises MissingSubject where it can't be started.
     """
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_HANDED_ON)}
     with log.open("wb") as output:
         began = time.perf_counter()
         try:
@@ -68,9 +77,10 @@ def started(
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env={**clean, **(environment or {})},
+                env={**handed_on(os.environ), **(environment or {})},
                 cwd=folder,
                 start_new_session=True,
+                preexec_fn=_ends_with_us,
             )
         except OSError as error:
             raise MissingSubject(f"{command[0]} can't be started: {error.strerror}") from error
@@ -78,6 +88,46 @@ def started(
             yield Process(popen, log, began)
         finally:
             _stop(popen)
+
+
+@contextmanager
+def listening(
+    command: Callable[[int], Sequence[str]], log: Path, environment: Mapping[str, str], folder: Path
+) -> Iterator[tuple[Process, int]]:
+    """As `started`, with a free port, where it listens by then. Where somebody else was quicker to take the port it is
+    started once more, with another one."""
+    with ExitStack() as stack:
+        try:
+            found = _listening(stack, command, log, environment, folder)
+        except MissingSubject:
+            if _PORT_IS_TAKEN.search(log.read_text(encoding="utf-8", errors="replace")) is None:
+                raise
+            stack.close()
+            found = _listening(stack, command, log, environment, folder)
+        yield found
+
+
+def _listening(
+    stack: ExitStack,
+    command: Callable[[int], Sequence[str]],
+    log: Path,
+    environment: Mapping[str, str],
+    folder: Path,
+) -> tuple[Process, int]:
+    port = free_port()
+    process = stack.enter_context(started(command(port), log, environment, folder))
+    process.listens(port)
+    return process, port
+
+
+def handed_on(environment: Mapping[str, str]) -> dict[str, str]:
+    """Of these variables those that every program gets that a run starts; a subject's own come beside them."""
+    return {name: value for name, value in environment.items() if not _NOT_HANDED_ON.match(name)}
+
+
+def _ends_with_us() -> None:
+    """Called in a new process, before it is the program (PR_SET_PDEATHSIG, prctl(2))."""
+    _LIBC.prctl(1, signal.SIGTERM)
 
 
 def free_port() -> int:

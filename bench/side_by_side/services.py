@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import re
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.side_by_side.endpoint import Endpoint
-from bench.side_by_side.processes import Process, cpu_seconds, free_port, started
+from bench.side_by_side.processes import Process, cpu_seconds, handed_on, listening
 from bench.side_by_side.subjects.environments import ROOT
 from bench.side_by_side.subjects.subject import MissingSubject
 
@@ -63,10 +64,8 @@ def serving(backend: Mapping[str, Any], folder: Path, **settings: Any) -> Iterat
     configuration. Raises MissingSubject."""
     configuration = folder / "copydesk.yaml"
     configuration.write_text(json.dumps(_settings(backend, folder) | settings))
-    port = free_port()
-    command = [sys.executable, "-m", "cli.main", "serve", "--port", str(port), "--config", str(configuration)]
-    with started(command, folder / "out.log", {}, ROOT) as process:
-        process.listens(port)
+    command = [sys.executable, "-m", "cli.main", "serve", "--config", str(configuration), "--port"]
+    with listening(lambda port: [*command, str(port)], folder / "out.log", {}, ROOT) as (process, port):
         yield Service(port, process.pid, _ready(process, port))
 
 
@@ -85,10 +84,24 @@ def starts(case: str, folder: Path, rounds: int) -> Iterator[Start]:
 
 
 def imported_modules(folder: Path) -> int:
-    """So many are imported where only Ollama is configured, when the application is built."""
+    """So many are imported where only Ollama is configured, when the application is built. Raises MissingSubject."""
     path = folder / "copydesk.yaml"
     path.write_text(json.dumps(_settings({"kind": "ollama", "model": "m"}, folder)))
-    done = subprocess.run([sys.executable, "-c", _MODULES, str(path)], cwd=ROOT, capture_output=True, check=True)
+    command = [sys.executable, "-c", _MODULES, str(path)]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=handed_on(os.environ),
+            capture_output=True,
+            text=True,
+            timeout=_READY_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise MissingSubject(f"the application isn't built within {_READY_S} s") from error
+    if done.returncode:
+        raise MissingSubject(f"the application can't be built: {done.stderr.strip()[-300:]}")
     return int(done.stdout)
 
 

@@ -10,20 +10,24 @@ import time
 
 from pydantic import BaseModel
 
-__all__ = ["Found", "Order"]
+__all__ = ["Found", "Order", "read_streams"]
 
 _END = b"0\r\n\r\n"
 """The last chunk of a response (RFC 9112, 7.1)."""
 
 
 class Order(BaseModel):
-    """`requests` are whole ones, as they are sent; `first` is in the first token, and nowhere before it."""
+    """`requests` are whole ones, as they are sent; `first` is in the first token, and nowhere before it.
+
+    All of them take at most `limit_s`.
+    """
 
     host: str
     port: int
     requests: list[str]
     first: str
     at_once: int
+    limit_s: float
 
 
 class Found(BaseModel):
@@ -60,6 +64,10 @@ class _Reader:
             raise RuntimeError(said.decode(errors="replace")[-300:] or "the connection was closed")
         return first, time.perf_counter() - begin
 
+    def close(self) -> None:
+        if self._streams is not None:
+            self._streams[1].close()
+
 
 def _must_be_good(said: bytes) -> None:
     """So far. Raises RuntimeError: what isn't sent in chunks would be waited for until the connection closes."""
@@ -68,19 +76,32 @@ def _must_be_good(said: bytes) -> None:
         raise RuntimeError(said.decode(errors="replace")[:300])
 
 
+async def read_streams(order: Order) -> Found:
+    """Raises OSError, and RuntimeError for another answer than a good one, or where it takes longer than it may."""
+    try:
+        async with asyncio.timeout(order.limit_s):
+            return await _all(order)
+    except TimeoutError as error:
+        raise RuntimeError(f"{len(order.requests)} streams take more than {order.limit_s:g} s") from error
+
+
 async def _all(order: Order) -> Found:
     readers = [_Reader(order) for _ in range(order.at_once)]
     found: list[tuple[float, float]] = []
-    for begin in range(0, len(order.requests), order.at_once):
-        wave = order.requests[begin : begin + order.at_once]
-        found += await asyncio.gather(*(reader.read(each) for reader, each in zip(readers, wave, strict=True)))
+    try:
+        for begin in range(0, len(order.requests), order.at_once):
+            wave = order.requests[begin : begin + order.at_once]
+            found += await asyncio.gather(*(reader.read(each) for reader, each in zip(readers, wave, strict=True)))
+    finally:
+        for reader in readers:
+            reader.close()
     return Found(firsts=[first for first, _ in found], ends=[end for _, end in found])
 
 
 def main() -> int:
     order = Order.model_validate_json(sys.stdin.read())
     try:
-        found = asyncio.run(_all(order))
+        found = asyncio.run(read_streams(order))
     except (OSError, RuntimeError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1

@@ -14,6 +14,8 @@ from bench.side_by_side.subjects.subject import TEXT, MissingSubject, Request, R
 __all__ = ["Streamed", "streamed"]
 
 _LIMIT_S = 120
+_START_S = 30
+"""What the reader has beside that for its own start and end."""
 
 
 @dataclass(frozen=True)
@@ -30,21 +32,37 @@ def streamed(subject: Running, at_once: int, waves: int, run: str) -> Streamed:
         raise MissingSubject("it can't stream")
     texts = (f"{BODY_TEXT}{run}-{number}." for number in range(at_once * waves))
     requests = [_request(subject, subject.stream, text) for text in texts]
-    order = Order(host=subject.host, port=subject.port, requests=requests, first=FIRST_TOKEN, at_once=at_once)
-    before = cpu_seconds(subject.session) if subject.session else 0.0
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.side_by_side.stream_reader"],
-        input=order.model_dump_json(),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=_LIMIT_S,
-        check=False,
+    order = Order(
+        host=subject.host,
+        port=subject.port,
+        requests=requests,
+        first=FIRST_TOKEN,
+        at_once=at_once,
+        limit_s=_LIMIT_S,
     )
+    before = cpu_seconds(subject.session) if subject.session else 0.0
+    found = _read(order)
     spent = cpu_seconds(subject.session) - before if subject.session else 0.0
+    return Streamed(found, spent)
+
+
+def _read(order: Order) -> Found:
+    """By another process. Raises MissingSubject."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.side_by_side.stream_reader"],
+            input=order.model_dump_json(),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=order.limit_s + _START_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise MissingSubject(f"the reader of streams doesn't end within {error.timeout:.0f} s") from error
     if done.returncode:
         raise MissingSubject(f"a stream failed: {done.stderr.strip()[:400]}")
-    return Streamed(Found.model_validate_json(done.stdout), spent)
+    return Found.model_validate_json(done.stdout)
 
 
 def _request(subject: Running, stream: Request, text: str) -> str:

@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench.evaluation.__main__ import in_turns
 from bench.evaluation.measured import Measured, read, write
 from bench.evaluation.ours import Ours
 from bench.evaluation.peer import Peer, installed
@@ -54,6 +56,21 @@ def test_a_text_is_asserted_by_words_length_and_facts(tmp_path: Path) -> None:
     for case, each in zip(work.cases, kinds, strict=True):
         assert ("word-count" in each) == ("max_words" in case.input.params)
         assert ("icontains-all" in each) == bool(case.expected.get("facts"))
+
+
+def test_the_order_of_the_ways_is_turned_round_each_round() -> None:
+    order: list[str] = []
+
+    def way(name: str) -> Callable[[], Spent]:
+        def run() -> Spent:
+            order.append(name)
+            return Spent(len(order), 0, 0, 0, "")
+
+        return run
+
+    found = in_turns({name: way(name) for name in "abc"}, 3)
+    assert "".join(order) == "abccbaabc"
+    assert [spent.seconds for spent in found["a"]] == [1, 6, 7]
 
 
 def test_promptfoo_that_is_not_installed_is_told(tmp_path: Path) -> None:

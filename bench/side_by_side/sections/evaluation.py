@@ -1,13 +1,15 @@
 """Evaluating a task's cases with Copydesk and with promptfoo: bench/evaluation, at a size that fits."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.evaluation.measured import Measured, read
+from bench.evaluation.measured import TO_DATABASE, TO_FILE, Measured, read
 from bench.evaluation.peer import PROMPTFOO, install, installed
 from bench.side_by_side.bench import Bench
+from bench.side_by_side.processes import handed_on
 from bench.side_by_side.results import Aim, Row, Section, row
 from bench.side_by_side.sections.judged import Figures
 from bench.side_by_side.subjects.environments import ROOT
@@ -17,6 +19,7 @@ __all__ = ["KEY", "measure"]
 
 KEY = "evaluation"
 PEER, US = "promptfoo", "copydesk"
+_AIMS = {TO_DATABASE: "ahead of promptfoo", TO_FILE: "ahead of promptfoo that keeps its results in a file"}
 _SUBJECTS = {"copydesk, instant backend": US}
 """The way that does what the peer does; the other ones keep their names."""
 _CASES = {False: 200, True: 50}
@@ -25,8 +28,10 @@ _LIMIT_S = 400
 _METHOD = f"""\
 `bench/evaluation`: whole commands from start to end on golden cases over and over, each with a text of its own, and
 with answers that both sides are given. Copydesk asks its scripted backend, or replays recordings; promptfoo {PROMPTFOO}
-asks a provider that answers at once, and keeps the results in its database as it does by default, or in a file. Both
-find the same wrong answers, or the run is void. Ways take turns; memory is the largest that the command held.
+asks a provider that answers at once. Copydesk keeps its results in a file; promptfoo in its database, as it does by
+default, or in a file as Copydesk does, which is quicker: Copydesk is judged beside both. Both find the same wrong
+answers, or the run is void. Ways take turns, in an order that is turned round each time; memory is the largest that the
+command held.
 """
 _NOTES = [
     "The start is a large part of so few cases; `python -m bench.evaluation` measures 50 and 2,000.",
@@ -73,7 +78,15 @@ def _measured(bench: Bench, peer: Path) -> list[Measured]:
     sizes += ["--task", "classify"] if bench.quick else []
     command = [sys.executable, "-m", "bench.evaluation", *sizes, "--peer", str(peer), "--json", str(kept)]
     try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env=handed_on(os.environ),
+            capture_output=True,
+            text=True,
+            timeout=_LIMIT_S,
+            check=False,
+        )
     except subprocess.TimeoutExpired as error:
         raise MissingSubject(f"bench.evaluation takes more than {_LIMIT_S} s") from error
     if done.returncode:
@@ -91,4 +104,4 @@ def _rows(one: Measured) -> Iterator[Row]:
 def _aims(rows: Sequence[Row]) -> list[Aim]:
     figures = Figures(rows)
     cases = dict.fromkeys(one.case for one in rows)
-    return [figures.times(f"ahead of promptfoo: {case}", US, PEER, case, bound=1) for case in cases]
+    return [figures.times(f"{text}: {case}", US, peer, case, bound=1) for case in cases for peer, text in _AIMS.items()]

@@ -19,11 +19,16 @@ KEY = "overhead"
 
 _METHOD = """\
 Each request posts a text of 80 words of its own to one process of each subject. `wrk` with one thread is the load,
-nginx the backend, both on the same cores as the subject. Copydesk checks the body, the key and its five limits, renders
+nginx the backend, both on the same cores as the subject; a load with an answer that isn't good is repeated once, and
+whoever fails again is left out. Copydesk checks the body, the key and its five limits, renders
 its prompt, counts, accounts (SQLite) and logs each request (to a file); it is told that the backend takes 64 requests
-at once, and is as it ships otherwise. LangServe and TensorZero render a template, and
-TensorZero checks a schema; the others are sent the finished messages. No peer has a key, a database or a log. CPU time
-is that of all processes of the subject, in user mode and in the kernel; memory is what they hold after the load (Pss).
+at once and that 1,000 may wait for it, and is as it ships otherwise. LangServe and TensorZero render a template, and
+TensorZero checks a schema; the others are sent the finished messages. No peer has a key, a database or a log. Copydesk
+asks its backend for a stream, as it always does, and reads its events; the peers and the direct calls get one JSON,
+which is less to read: that counts against Copydesk. A quick run leaves the peers out where the backend takes 60 ms.
+CPU time is that of all processes of the subject, in user mode and in the kernel. Memory is what they hold after the
+load (Pss: a page that several processes share counts for each in part). The program that measures maps the same Python
+and libraries as Copydesk, so that up to some 10 MiB of these count for it and not for Copydesk.
 """
 
 _ROUNDS_AFTER_60_MS = {False: 3, True: 1}

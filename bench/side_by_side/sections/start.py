@@ -10,6 +10,7 @@ from bench.side_by_side.footprint import needed, packages_mib, project_requireme
 from bench.side_by_side.processes import resident_mib
 from bench.side_by_side.results import Aim, Row, Section, row
 from bench.side_by_side.sections.judged import Figures
+from bench.side_by_side.sections.parts import as_far_as_possible
 from bench.side_by_side.services import EMBEDDED, OLLAMA, Start, imported_modules, starts
 from bench.side_by_side.subjects.environments import ROOT
 from bench.side_by_side.subjects.subject import MissingSubject
@@ -36,8 +37,9 @@ _NOTES = [
 
 
 def measure(bench: Bench) -> Section:
-    """Raises MissingSubject where there is no canned backend."""
-    rows = [*_peers(bench), *_ours(bench), *_sizes(bench)]
+    """What needs the canned backend is left out where there is none."""
+    rows = [*as_far_as_possible(bench, "the start on the canned backend", _peers(bench)), *_ours(bench)]
+    rows += _sizes(bench)
     return Section(
         key=KEY,
         title="Start and footprint",
@@ -86,7 +88,10 @@ def _ours(bench: Bench) -> Iterator[Row]:
         yield row(KEY, "copydesk", case, "memory", "MiB", [start.service_mib for start in all_starts])
         if any(start.model_mib for start in all_starts):
             yield row(KEY, "copydesk", case, "model's process", "MiB", [start.model_mib for start in all_starts])
-    yield row(KEY, "copydesk", OLLAMA, "imported", "modules", [imported_modules(bench.new_folder("modules"))])
+    try:
+        yield row(KEY, "copydesk", OLLAMA, "imported", "modules", [imported_modules(bench.new_folder("modules"))])
+    except MissingSubject as error:
+        bench.lacks("copydesk, imported modules", str(error))
 
 
 def _sizes(bench: Bench) -> Iterator[Row]:

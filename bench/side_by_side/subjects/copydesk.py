@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.side_by_side.processes import free_port
+from bench.side_by_side.processes import handed_on
 from bench.side_by_side.subjects.environments import ROOT
 from bench.side_by_side.subjects.started import Program, running
 from bench.side_by_side.subjects.subject import TEXT, Backend, MissingSubject, Request, Running
@@ -23,6 +23,7 @@ _LIMITS = {
     "monthly-tokens": 1_000_000_000_000,
     "monthly-usd": 1_000_000,
 }
+_KEY_S = 60
 
 
 class Copydesk:
@@ -46,13 +47,12 @@ class Copydesk:
     def running(self, backend: Backend, folder: Path) -> Iterator[Running]:
         configuration = folder / "copydesk.yaml"
         configuration.write_text(json.dumps(self._configuration(backend, folder)))
-        port = free_port()
-        command = [sys.executable, *self._under, "-m", "cli.main", "serve"]
-        command += ["--port", str(port), "--config", str(configuration)]
+        command = [sys.executable, *self._under, "-m", "cli.main", "serve", "--config", str(configuration), "--port"]
         headers = {"Authorization": f"Bearer {_key(configuration)}"}
         body = json.dumps({"text": TEXT, "max_words": 30})
         ask, stream = (Request(f"/v1/summarize{end}", body, headers) for end in ("", "/stream"))
-        with running(Program(command, port, ROOT, {}, folder / "out.log"), ask, stream) as found:
+        program = Program(lambda port: [*command, str(port)], ROOT, {}, folder / "out.log")
+        with running(program, ask, stream) as found:
             yield found
 
     def _configuration(self, backend: Backend, folder: Path) -> dict[str, object]:
@@ -70,16 +70,18 @@ def _key(configuration: Path) -> str:
     """A new one with every limit. Raises MissingSubject."""
     limits = [part for name, value in _LIMITS.items() for part in (f"--{name}", str(value))]
     command = [sys.executable, "-m", "cli.main", "keys", "create", "--name", "bench", "--json", *limits]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COPYDESK_")}
-    done = subprocess.run(
-        [*command, "--config", str(configuration)],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            [*command, "--config", str(configuration)],
+            cwd=ROOT,
+            env=handed_on(os.environ),
+            capture_output=True,
+            text=True,
+            timeout=_KEY_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise MissingSubject(f"a key takes more than {_KEY_S} s") from error
     if done.returncode:
         raise MissingSubject(f"no key could be made: {done.stderr.strip()[-300:]}")
     return str(json.loads(done.stdout)["key"])

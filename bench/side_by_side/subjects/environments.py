@@ -93,13 +93,19 @@ def _uv() -> str:
 def _version(folder: Path, packages: Sequence[str]) -> str | None:
     """As pinned, if that is what was installed."""
     kept = folder / "installed.json"
-    if not kept.is_file() or json.loads(kept.read_text()) != list(packages):
+    try:
+        if json.loads(kept.read_text(encoding="utf-8")) != list(packages):
+            return None
+    except (OSError, ValueError):  # not there, or half of it
         return None
     return packages[0].rpartition("==")[2].rpartition("@")[2]
 
 
 def _remember(folder: Path, packages: Sequence[str]) -> None:
-    (folder / "installed.json").write_text(json.dumps(list(packages)))
+    """In one step, so that a run that is ended leaves no half of it."""
+    new = folder / "installed.json.new"
+    new.write_text(json.dumps(list(packages)), encoding="utf-8")
+    new.replace(folder / "installed.json")
 
 
 def _run(command: Sequence[str]) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.side_by_side.processes import free_port
 from bench.side_by_side.subjects.chat import SYSTEM, USER
 from bench.side_by_side.subjects.environments import PythonEnvironment
 from bench.side_by_side.subjects.started import Program, running
@@ -47,10 +46,10 @@ class LangServe:
     def running(self, backend: Backend, folder: Path) -> Iterator[Running]:
         places = {"whole": backend.whole, "streamed": backend.streamed, "model": backend.model}
         (folder / "application.py").write_text(_APPLICATION.format(system=SYSTEM, user=USER, **places))
-        port = free_port()
-        command = [self._environment.program("uvicorn"), "application:app", "--port", str(port)]
-        command += ["--workers", "1", "--no-access-log", "--log-level", "warning"]
+        command = [self._environment.program("uvicorn"), "application:app", "--workers", "1", "--no-access-log"]
+        command += ["--log-level", "warning", "--port"]
         body = json.dumps({"input": {"text": TEXT}})
         ask, stream = Request("/whole/invoke", body), Request("/streamed/stream", body)
-        with running(Program(command, port, folder, {}, folder / "out.log"), ask, stream) as found:
+        program = Program(lambda port: [*command, str(port)], folder, {}, folder / "out.log")
+        with running(program, ask, stream) as found:
             yield found

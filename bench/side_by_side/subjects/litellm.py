@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.side_by_side.processes import free_port
 from bench.side_by_side.subjects.chat import completion
 from bench.side_by_side.subjects.environments import PythonEnvironment
 from bench.side_by_side.subjects.started import Program, running
@@ -38,10 +37,10 @@ class LiteLLM:
         ]
         configuration = folder / "litellm.yaml"
         configuration.write_text(json.dumps({"model_list": models}))
-        port = free_port()
-        command = [self._environment.program("litellm"), "--config", str(configuration), "--port", str(port)]
-        command += ["--host", "127.0.0.1", "--num_workers", "1", "--telemetry", "False"]
+        command = [self._environment.program("litellm"), "--config", str(configuration), "--host", "127.0.0.1"]
+        command += ["--num_workers", "1", "--telemetry", "False", "--port"]
         path = "/v1/chat/completions"
         ask, stream = completion(path, "whole", {}), completion(path, "streamed", {}, stream=True)
-        with running(Program(command, port, folder, _ENVIRONMENT, folder / "out.log"), ask, stream) as found:
+        program = Program(lambda port: [*command, str(port)], folder, _ENVIRONMENT, folder / "out.log")
+        with running(program, ask, stream) as found:
             yield found

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.side_by_side.processes import free_port
 from bench.side_by_side.subjects.chat import completion
 from bench.side_by_side.subjects.environments import PythonEnvironment
 from bench.side_by_side.subjects.started import Program, running
@@ -45,12 +44,12 @@ class MLflow:
         ]
         configuration = folder / "mlflow.yaml"
         configuration.write_text(json.dumps({"endpoints": endpoints}))
-        port = free_port()
         command = [self._environment.program("mlflow"), "gateway", "start", "--config-path", str(configuration)]
-        command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+        command += ["--host", "127.0.0.1", "--workers", "1", "--port"]
         ask = completion("/gateway/whole/invocations", None, {})
         stream = completion("/gateway/streamed/invocations", None, {}, stream=True)
         # Its gateway starts a program of its environment by name.
         environment = {**_ENVIRONMENT, "PATH": self._environment.path()}
-        with running(Program(command, port, folder, environment, folder / "out.log"), ask, stream) as found:
+        program = Program(lambda port: [*command, str(port)], folder, environment, folder / "out.log")
+        with running(program, ask, stream) as found:
             yield found

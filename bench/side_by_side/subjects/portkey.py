@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.side_by_side.processes import free_port
 from bench.side_by_side.subjects.chat import completion
 from bench.side_by_side.subjects.environments import NodeEnvironment
 from bench.side_by_side.subjects.started import Program, running
@@ -33,9 +32,8 @@ class Portkey:
 
     @contextmanager
     def running(self, backend: Backend, folder: Path) -> Iterator[Running]:
-        port = free_port()
         start = str(self._environment.folder / _START)
-        command = [shutil.which("node") or "node", start, f"--port={port}", "--headless"]
+        command = [shutil.which("node") or "node", start, "--headless"]
         environment = {"NODE_ENV": "production"}
         whole, streamed = (
             {"x-portkey-provider": "openai", "x-portkey-custom-host": url, "Authorization": "Bearer x"}
@@ -44,5 +42,6 @@ class Portkey:
         path = "/v1/chat/completions"
         ask = completion(path, backend.model, whole)
         stream = completion(path, backend.model, streamed, stream=True)
-        with running(Program(command, port, folder, environment, folder / "out.log"), ask, stream) as found:
+        program = Program(lambda port: [*command, f"--port={port}"], folder, environment, folder / "out.log")
+        with running(program, ask, stream) as found:
             yield found

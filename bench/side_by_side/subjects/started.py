@@ -2,12 +2,12 @@
 
 import http.client
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.side_by_side.processes import Process, started
+from bench.side_by_side.processes import Process, listening
 from bench.side_by_side.subjects.subject import TEXT, MissingSubject, Request, Running
 
 __all__ = ["Program", "answer", "first_answer", "running"]
@@ -17,10 +17,9 @@ _TRY_S, _READY_S = 0.02, 120
 
 @dataclass(frozen=True)
 class Program:
-    """How it is started, in which folder and environment, where it will listen, and the file of what it writes."""
+    """How it is started with a port to listen on, in which folder and environment, and the file of what it writes."""
 
-    command: Sequence[str]
-    port: int
+    command: Callable[[int], Sequence[str]]
     folder: Path
     environment: Mapping[str, str]
     log: Path
@@ -29,10 +28,9 @@ class Program:
 @contextmanager
 def running(program: Program, ask: Request, stream: Request | None) -> Iterator[Running]:
     """Started, and ready: the time counts until it has answered. Raises MissingSubject."""
-    with started(program.command, program.log, program.environment, program.folder) as process:
-        process.listens(program.port, _READY_S)
-        seconds = first_answer(process, program.port, ask)
-        yield Running("127.0.0.1", program.port, process.pid, seconds, ask, stream)
+    with listening(program.command, program.log, program.environment, program.folder) as (process, port):
+        seconds = first_answer(process, port, ask)
+        yield Running("127.0.0.1", port, process.pid, seconds, ask, stream)
 
 
 def first_answer(process: Process, port: int, ask: Request) -> float:

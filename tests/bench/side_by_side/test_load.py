@@ -55,6 +55,13 @@ def test_the_script_keeps_what_json_and_headers_escape() -> None:
     assert r'["X-Key"] = "k\"\\"' in lua
 
 
+def test_each_load_has_texts_of_its_own() -> None:
+    ask = Request("/v1/x", json.dumps({"text": TEXT}))
+    first, second = (script(ask, run, same_text=False) for run in (2**62, 2**62 + 1))
+    assert 'local run, number = "4611686018427387904", 0' in first
+    assert 'local run, number = "4611686018427387905", 0' in second
+
+
 @pytest.fixture(scope="module")
 def canned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Canned]:
     program("wrk", "wrk")
@@ -82,7 +89,10 @@ def test_a_load_counts_the_answers(canned: Canned, direct: Running, tmp_path: Pa
 @pytest.mark.e2e
 def test_a_load_whose_requests_are_refused_is_no_measurement(direct: Running, tmp_path: Path) -> None:
     lost = Running(direct.host, direct.port, 0, 0, Request("/nowhere", direct.ask.body))
-    with pytest.raises(MissingSubject, match=r"requests [0-9]+ were refused, 0 broken off"):
+    with pytest.raises(
+        MissingSubject,
+        match=r"it failed under load, 2 times; the last time of [0-9]+ requests [0-9]+ were refused, 0 broken off",
+    ):
         loaded(lost, 1, 1, tmp_path)
 
 

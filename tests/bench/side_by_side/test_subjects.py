@@ -73,6 +73,14 @@ def test_an_environment_is_used_again_where_its_pins_are_the_same(
     assert environment.installed() == version
 
 
+@pytest.mark.parametrize("kept", ["", '["a==1', "\0"])
+def test_an_environment_whose_installation_was_cut_off_is_none(tmp_path: Path, kept: str) -> None:
+    environment = PythonEnvironment("x", ["a==1.2"])
+    environment.folder = tmp_path
+    (tmp_path / "installed.json").write_text(kept)
+    assert environment.installed() is None
+
+
 def test_each_takes_its_turn_in_every_round_in_orders_that_differ(tmp_path: Path) -> None:
     turns = list(bench(tmp_path).taking_turns(list("abcdef"), 4))
     rounds = [turns[begin : begin + 6] for begin in range(0, 24, 6)]

@@ -98,7 +98,7 @@ def _provenance(run: Run) -> Iterator[str]:
     cores = f"{machine.cores} cores, {machine.memory_gib:g} GiB, Linux {machine.kernel}, Python {machine.python}"
     kind = "A quick run" if run.quick else "A run"
     yield f"{kind} of {run.started}, {run.seconds / 60:.0f} minutes, on {machine.processor}, {cores}; "
-    yield f"load before it: {machine.load:g}."
+    yield f"load before it: {machine.load:g}. Copydesk's commit: {run.commit}."
     told = warning(machine)
     if told:
         yield from ("", f"**Beware:** {told}")
@@ -126,7 +126,9 @@ def _verdict(run: Run) -> Iterator[str]:
 
 def _again(section: Section) -> str:
     again = f"`{section.command}`"
-    return f"Measured until {section.measured}; again: {again}" if section.measured else f"Again: {again}"
+    if not section.measured:
+        return f"Again: {again}"
+    return f"Measured until {section.measured}, commit {section.commit}; again: {again}"
 
 
 def _shown(run: Run, section: Section, pictures: str) -> Iterator[str]:

@@ -42,8 +42,13 @@ def test_a_table_without_copydesk_has_no_ratios() -> None:
 def test_a_section_says_how_to_repeat_it_and_when_it_was_measured() -> None:
     made = section(rates=RATES)
     assert '\nAgain: `make bench ARGS="--only overhead"`\n' in markdown(run(made), {})
-    later = made.model_copy(update={"measured": "2026-01-02T00:00:00+00:00"})
-    assert "\nMeasured until 2026-01-02T00:00:00+00:00; again: `make" in markdown(run(later), {})
+    later = made.model_copy(update={"measured": "2026-01-02T00:00:00+00:00", "commit": "0123456789ab"})
+    assert "\nMeasured until 2026-01-02T00:00:00+00:00, commit 0123456789ab; again: `make" in markdown(run(later), {})
+
+
+def test_a_page_says_which_commit_was_measured() -> None:
+    made = run().model_copy(update={"commit": "0123abc"})
+    assert "Copydesk's commit: 0123abc." in markdown(made, {})
 
 
 def test_who_is_missing_is_told_with_the_reason() -> None:

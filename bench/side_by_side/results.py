@@ -129,12 +129,6 @@ class Run(_Stored):
         aims = (aim for section in self.sections for aim in section.aims)
         return [aim.text for aim in aims if aim.state == "missed" and aim.text not in reasons]
 
-    def median(self, section: str, subject: str, case: str, metric: str) -> float | None:
-        """None where the run has no such row."""
-        wanted = (section, subject, case, metric)
-        found = (each for each in self.rows() if (each.section, each.subject, each.case, each.metric) == wanted)
-        return next((each.median for each in found), None)
-
     def renewed(self, other: "Run") -> "Run":
         """This run with the other's sections in place of its own, or after them."""
         newer = {section.key: section for section in other.sections}

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.side_by_side.bench import Bench, now
+from bench.side_by_side.bench import Bench, commit, now
 from bench.side_by_side.canned import canned
 from bench.side_by_side.fleet import Fleet
 from bench.side_by_side.guard import gone, notes, worse
@@ -86,6 +86,7 @@ def _run(given: argparse.Namespace, folder: Path) -> tuple[Run, list[str]]:
         seconds=_SECONDS[given.quick],
         subjects={each.name: each for each in every_subject() if not given.subject or each.name in given.subject},
         folder=folder,
+        commit=commit(ROOT),
     )
     told = warning(found)
     if told:
@@ -102,6 +103,7 @@ def _run(given: argparse.Namespace, folder: Path) -> tuple[Run, list[str]]:
         seconds=round(time.monotonic() - began, 1),
         quick=given.quick,
         sections=sections,
+        commit=bench.commit,
     )
     return run, failed
 

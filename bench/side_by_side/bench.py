@@ -1,6 +1,7 @@
 """What every section is given: how long to measure, which subjects there are, and where to put files."""
 
 import random
+import subprocess
 import sys
 import time
 import traceback
@@ -10,10 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from bench.side_by_side.results import Section
+from bench.side_by_side.results import UNKNOWN, Section
 from bench.side_by_side.subjects.subject import MissingSubject, Subject
 
-__all__ = ["Bench", "now"]
+__all__ = ["Bench", "commit", "now"]
+
+_HEAD, _CHANGED = ("rev-parse", "--short=12", "HEAD"), ("diff", "HEAD", "--name-only")
 
 Named = TypeVar("Named")
 
@@ -32,6 +35,7 @@ class Bench:
     folder: Path
     missing: dict[str, str] = field(default_factory=dict)
     began: float = field(default_factory=time.monotonic)
+    commit: str = UNKNOWN
 
     def taking_turns(self, named: Sequence[Named], rounds: int | None = None) -> Iterator[Named]:
         """Each of them once a round, in an order that differs: what slows the machine for a while slows none alone."""
@@ -69,7 +73,7 @@ class Bench:
         for key in keys:
             self.tell(f"== {key}")
             try:
-                found.append(measure(key).model_copy(update={"measured": now()}))
+                found.append(measure(key).model_copy(update={"measured": now(), "commit": self.commit}))
             except MissingSubject as error:
                 self.lacks(f"the section {key}", str(error))
             except Exception as error:
@@ -82,3 +86,18 @@ class Bench:
 def now() -> str:
     """In ISO 8601, UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def commit(folder: Path) -> str:
+    """The one that is checked out there, with `, changed` where tracked files differ from it; `unknown` without Git."""
+    try:
+        head, changed = (_git(folder, *words) for words in (_HEAD, _CHANGED))
+    except (OSError, subprocess.SubprocessError):
+        return UNKNOWN
+    return f"{head}, changed" if changed else head
+
+
+def _git(folder: Path, *words: str) -> str:
+    """What it prints. Raises OSError where it isn't installed, and CalledProcessError."""
+    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, timeout=30, check=True)
+    return done.stdout.strip()

@@ -9,7 +9,7 @@ import yaml
 from bench.side_by_side.machine import warning
 from bench.side_by_side.plots import bars
 from bench.side_by_side.results import NOT_MEASURED, Run, Section
-from bench.side_by_side.tables import aims_table, case_tables
+from bench.side_by_side.tables import aims_table, case_tables, subjects_table
 
 __all__ = ["markdown", "plots", "why_missed", "write_page"]
 
@@ -20,6 +20,17 @@ _HEAD = """\
 Copydesk beside what its users would take instead, measured in one run on one machine by `make bench`. Subjects take
 turns in rounds, in an order that differs; figures are medians of rounds, with the lowest and the highest beside them.
 What is compared is ratios: times of this machine say little of another.
+"""
+_READING = """
+## How to read it
+
+A name with more behind it, as in `copydesk, one text`, is Copydesk in another setting. In the columns of ratios,
+Copydesk's figure is divided by that of the row. More than 1 is better for a rate. Less than 1 is better for CPU time
+and the first token: a CPU ratio of 0.5 is half the CPU time.
+
+An aim is *binding* where Copydesk promises it; the others are hopes. It is *met*, *missed*, or *not measured* where the
+run has no figure for it. Figures in parentheses are the lowest and the highest round. CPU time is that of all processes
+of a subject, p50 a time that half of the requests stay below.
 """
 
 
@@ -53,7 +64,7 @@ _PLOTS = (
 
 def markdown(run: Run, reasons: Mapping[str, str], *, pictures: str | None = None) -> str:
     """The page. `reasons` explains aims that are missed, by their text; `pictures` is where the plots are, if shown."""
-    lines = [_HEAD, *_verdict(run), "", *_provenance(run)]
+    lines = [_HEAD, *_verdict(run), "", *_provenance(run), *_reading(run)]
     for section in run.sections:
         lines += ["", f"## {section.title}", "", section.method.strip(), "", _again(section)]
         lines += aims_table(section.aims, reasons) if section.aims else []
@@ -98,7 +109,7 @@ def _provenance(run: Run) -> Iterator[str]:
     cores = f"{machine.cores} cores, {machine.memory_gib:g} GiB, Linux {machine.kernel}, Python {machine.python}"
     kind = "A quick run" if run.quick else "A run"
     yield f"{kind} of {run.started}, {run.seconds / 60:.0f} minutes, on {machine.processor}, {cores}; "
-    yield f"load before it: {machine.load:g}."
+    yield f"load before it: {machine.load:g}. Copydesk's commit: {run.commit}."
     told = warning(machine)
     if told:
         yield from ("", f"**Beware:** {told}")
@@ -124,9 +135,18 @@ def _verdict(run: Run) -> Iterator[str]:
         yield from ("", f"Missing in this run: {'; '.join(run.missing)}. Why is told below.")
 
 
+def _reading(run: Run) -> Iterator[str]:
+    """For a newcomer: what words mean, and who is measured."""
+    names = {row.subject for row in run.rows()}
+    yield _READING
+    yield from subjects_table(names)
+
+
 def _again(section: Section) -> str:
     again = f"`{section.command}`"
-    return f"Measured until {section.measured}; again: {again}" if section.measured else f"Again: {again}"
+    if not section.measured:
+        return f"Again: {again}"
+    return f"Measured until {section.measured}, commit {section.commit}; again: {again}"
 
 
 def _shown(run: Run, section: Section, pictures: str) -> Iterator[str]:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["NOT_MEASURED", "Aim", "Machine", "Row", "Run", "Section", "row"]
+__all__ = ["NOT_MEASURED", "UNKNOWN", "Aim", "Machine", "Row", "Run", "Section", "row"]
 
 NOT_MEASURED = "not measured"
 """What an aim says in place of a figure where there is none."""
+UNKNOWN = "unknown"
+"""A commit where there is none: outside of a repository."""
 _MOST_MINUTES = {False: 20, True: 4}
 """By whether a run is quick: what `make bench` promises."""
 
@@ -82,7 +84,8 @@ class Aim(_Stored):
 class Section(_Stored):
     """One part of the page. `method` and `notes` are Markdown; `command` repeats the section alone.
 
-    `measured` is when it ended, in ISO 8601, UTC: a section may be newer than the run that it is stored in.
+    `measured` is when it ended, in ISO 8601, UTC, and `commit` what was measured: a section may be newer than the run
+    that it is stored in.
     """
 
     key: str
@@ -93,10 +96,14 @@ class Section(_Stored):
     aims: list[Aim] = Field(default_factory=list)
     notes: list[str] = Field(default_factory=list)
     measured: str = ""
+    commit: str = UNKNOWN
 
 
 class Run(_Stored):
-    """A whole run. `missing` tells of each peer that wasn't measured why; `started` is in ISO 8601, UTC."""
+    """A whole run. `missing` tells of each peer that wasn't measured why; `started` is in ISO 8601, UTC.
+
+    `commit` is the project's, in Git; `unknown` where there is none.
+    """
 
     machine: Machine
     versions: dict[str, str]
@@ -105,6 +112,7 @@ class Run(_Stored):
     seconds: float
     quick: bool
     sections: list[Section]
+    commit: str = UNKNOWN
 
     def overtime(self) -> str | None:
         """A warning where the run took longer than it is meant to, with the installing of peers."""
@@ -120,12 +128,6 @@ class Run(_Stored):
         """The texts of aims that are missed, and that no reason is given for."""
         aims = (aim for section in self.sections for aim in section.aims)
         return [aim.text for aim in aims if aim.state == "missed" and aim.text not in reasons]
-
-    def median(self, section: str, subject: str, case: str, metric: str) -> float | None:
-        """None where the run has no such row."""
-        wanted = (section, subject, case, metric)
-        found = (each for each in self.rows() if (each.section, each.subject, each.case, each.metric) == wanted)
-        return next((each.median for each in found), None)
 
     def renewed(self, other: "Run") -> "Run":
         """This run with the other's sections in place of its own, or after them."""

@@ -1,12 +1,24 @@
 """Rows of a run as Markdown: a table for each case, a column for each metric, and ratios to each peer."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from bench.side_by_side.results import Aim, Row, Section
 
-__all__ = ["US", "aims_table", "case_tables", "figure", "ratio"]
+__all__ = ["SUBJECTS", "US", "aims_table", "case_tables", "figure", "ratio", "subjects_table"]
 
 US = "copydesk"
+SUBJECTS = {
+    "direct": "nothing: the load asks the backend itself, which is the least that anything before it can take",
+    "copydesk": "this service, in one Python process, with all that it does for each request",
+    "tensorzero": "TensorZero's gateway, written in Rust: it renders templates and checks schemas",
+    "mlflow": "MLflow's AI gateway, in Python: it hands on finished messages",
+    "portkey": "Portkey's gateway, on Node.js: it hands on finished messages",
+    "langserve": "LangServe, in Python: a LangChain prompt and model behind HTTP",
+    "litellm": "LiteLLM's proxy, in Python: it hands on finished messages",
+    "promptfoo": "a command on Node.js that evaluates prompts (in the section on evaluation alone)",
+}
+"""Who is measured, for somebody who never heard of it."""
 _RATIOS = ("rate", "CPU", "first token")
 """Metrics whose ratios a table shows, where it has them."""
 
@@ -14,8 +26,14 @@ _RATIOS = ("rate", "CPU", "first token")
 def case_tables(section: Section, order: Sequence[str]) -> Iterator[str]:
     """Lines. Subjects stand in that order, and others after them."""
     for case in dict.fromkeys(row.case for row in section.rows):
-        yield from ("", f"### {section.title}: {case}", "")
+        yield from ("", f"### {section.title}: {_spelled(case)}", "")
         yield from _table([row for row in section.rows if row.case == case], order)
+
+
+def subjects_table(names: Container[str]) -> Iterator[str]:
+    """Lines: what each of those subjects is."""
+    yield from ("| subject | what it is |", "| --- | --- |")
+    yield from (f"| `{name}` | {told} |" for name, told in SUBJECTS.items() if name in names)
 
 
 def aims_table(aims: Sequence[Aim], reasons: Mapping[str, str]) -> Iterator[str]:
@@ -39,6 +57,14 @@ def figure(value: float) -> str:
 
 def ratio(ours: Row, theirs: Row) -> float | None:
     return ours.median / theirs.median if theirs.median else None
+
+
+def _spelled(case: str) -> str:
+    """The cases of one backend and so many connections have short names, which say little to a newcomer."""
+    found = re.fullmatch(r"(at once|after \d+ ms), (\d+)", case)
+    if found is None:
+        return case
+    return f"the backend answers {found[1]}, {found[2]} connection{'' if found[2] == '1' else 's'}"
 
 
 def _table(rows: Sequence[Row], order: Sequence[str]) -> Iterator[str]:

@@ -1,10 +1,11 @@
 """What sections share: one that fails costs no other."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from bench.side_by_side.bench import Bench
+from bench.side_by_side.bench import Bench, commit
 from bench.side_by_side.results import Section
 from bench.side_by_side.subjects.subject import MissingSubject
 from tests.bench.side_by_side.runs import section
@@ -44,3 +45,22 @@ def test_a_run_that_somebody_ends_is_no_failed_section(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         empty(tmp_path).sections(["overhead"], measure)
+
+
+def test_the_commit_of_a_repository_is_found_and_whether_files_have_changed(tmp_path: Path) -> None:
+    assert commit(tmp_path) == "unknown"
+    git(tmp_path, "init", "-q")
+    assert commit(tmp_path) == "unknown"
+    (tmp_path / "file").write_text("one")
+    git(tmp_path, "add", "file")
+    git(tmp_path, "-c", "user.name=A", "-c", "user.email=a@example.org", "commit", "-q", "-m", "One")
+    head = git(tmp_path, "rev-parse", "--short=12", "HEAD")
+    assert len(head) == 12
+    assert commit(tmp_path) == head
+    (tmp_path / "file").write_text("two")
+    assert commit(tmp_path) == f"{head}, changed"
+
+
+def git(folder: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout.strip()

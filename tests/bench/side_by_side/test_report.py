@@ -14,7 +14,8 @@ from bench.side_by_side.results import Aim, Row, row
 from bench.side_by_side.sections import evaluation, real_model, scaling, start, streams
 from bench.side_by_side.sections.judged import Figures
 from bench.side_by_side.sections.overhead_aims import aims as overhead_aims
-from bench.side_by_side.tables import figure
+from bench.side_by_side.subjects.every import every_subject
+from bench.side_by_side.tables import SUBJECTS, figure
 from tests.bench.side_by_side.runs import MACHINE, run, section
 
 RATES = {"mlflow": [500.0], "copydesk": [1000.0, 1200.0, 900.0], "copydesk, one text": [2000.0], "direct": [50_000.0]}
@@ -25,7 +26,10 @@ def table(text: str) -> list[list[str]]:
 
 
 def test_subjects_stand_in_one_order_with_their_ratios() -> None:
-    assert table(markdown(run(section(rates=RATES)), {})) == [
+    who, _, *rows = table(markdown(run(section(rates=RATES)), {}))
+    assert who == ["subject", "what it is"]
+    assert [name for name, *_ in rows[:3]] == ["`direct`", "`copydesk`", "`mlflow`"]
+    assert rows[3:] == [
         ["", "rate, requests/s", "copydesk's rate / its"],
         ["---", "---", "---"],
         ["direct", "50,000", "0.020"],
@@ -36,14 +40,35 @@ def test_subjects_stand_in_one_order_with_their_ratios() -> None:
 
 
 def test_a_table_without_copydesk_has_no_ratios() -> None:
-    assert table(markdown(run(section(rates={"mlflow": [500.0]})), {}))[0] == ["", "rate, requests/s"]
+    assert table(markdown(run(section(rates={"mlflow": [500.0]})), {}))[3] == ["", "rate, requests/s"]
 
 
 def test_a_section_says_how_to_repeat_it_and_when_it_was_measured() -> None:
     made = section(rates=RATES)
     assert '\nAgain: `make bench ARGS="--only overhead"`\n' in markdown(run(made), {})
-    later = made.model_copy(update={"measured": "2026-01-02T00:00:00+00:00"})
-    assert "\nMeasured until 2026-01-02T00:00:00+00:00; again: `make" in markdown(run(later), {})
+    later = made.model_copy(update={"measured": "2026-01-02T00:00:00+00:00", "commit": "0123456789ab"})
+    assert "\nMeasured until 2026-01-02T00:00:00+00:00, commit 0123456789ab; again: `make" in markdown(run(later), {})
+
+
+def test_each_subject_is_introduced_to_a_newcomer() -> None:
+    assert [each.name for each in every_subject() if each.name not in SUBJECTS] == []
+
+
+@pytest.mark.parametrize(
+    ("case", "head"),
+    [
+        ("at once, 16", "the backend answers at once, 16 connections"),
+        ("after 60 ms, 1", "the backend answers after 60 ms, 1 connection"),
+        ("summaries, 4 at once", "summaries, 4 at once"),
+    ],
+)
+def test_a_case_is_spelled_out_on_the_page(case: str, head: str) -> None:
+    assert f"\n### Overhead: {head}\n" in markdown(run(section(rates=RATES, case=case)), {})
+
+
+def test_a_page_says_which_commit_was_measured() -> None:
+    made = run().model_copy(update={"commit": "0123abc"})
+    assert "Copydesk's commit: 0123abc." in markdown(made, {})
 
 
 def test_who_is_missing_is_told_with_the_reason() -> None:

@@ -39,12 +39,6 @@ def test_what_is_no_run_is_refused(tmp_path: Path, text: str) -> None:
         Run.read(tmp_path / "run.json")
 
 
-def test_a_median_is_found_by_section_subject_case_and_metric() -> None:
-    made = run(section(rates={"copydesk": [1.0], "mlflow": [3.0]}))
-    assert made.median("overhead", "mlflow", "at once, 16", "rate") == 3
-    assert made.median("overhead", "mlflow", "at once, 1", "rate") is None
-
-
 def test_a_part_of_a_run_renews_its_own_sections_and_adds_what_is_new() -> None:
     old = run(section("overhead", rates={"copydesk": [1.0]}), section("streams", rates={"copydesk": [2.0]}))
     new = run(section("streams", rates={"copydesk": [9.0]}), section("start", rates={"copydesk": [8.0]}))

@@ -133,6 +133,8 @@ def _run(command: Sequence[str]) -> None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
     except subprocess.TimeoutExpired as error:
         raise MissingSubject(f"`{what} ...` takes more than {_LIMIT_S} s") from error
+    except OSError as error:
+        raise MissingSubject(f"`{what} ...` can't be started: {error.strerror}") from error
     if done.returncode:
         words = (done.stderr.strip() or done.stdout.strip() or "it wrote nothing").splitlines()[-1]
         raise MissingSubject(f"`{what} ...` ended with {done.returncode}: {words[:300]}")

@@ -92,6 +92,11 @@ def test_an_installer_that_cannot_be_had_is_tried_once(tmp_path: Path) -> None:
     assert (tmp_path / "tries").read_text() == "tried\n"
 
 
+def test_an_installer_that_cannot_be_started_is_told(tmp_path: Path) -> None:
+    with pytest.raises(MissingSubject, match=r"`no-python -m venv \.\.\.` can't be started: No such file"):
+        Uv(tmp_path / "uv", "/nowhere/no-python").program()
+
+
 def test_an_installer_that_is_there_is_used(tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "uv").write_text("")

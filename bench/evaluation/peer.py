@@ -6,6 +6,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ PROMPTFOO = "0.123.1"
 NODE = "22.23.3"
 """What is installed. promptfoo wants Node.js 22.22 or newer; npm has it as a package too."""
 _OLDEST_NODE = (22, 22)
+_INSTALL_S = 600
 _PROVIDER = Path(__file__).with_name("instant_provider.cjs")
 _OFFLINE = {
     "PROMPTFOO_DISABLE_TELEMETRY": "1",
@@ -36,14 +38,18 @@ _PROMPT = {"summarize": "Summarize the document.\n\n{{text}}", "classify": "Choo
 
 
 def install(folder: Path) -> None:
-    """Raises CalledProcessError, FileNotFoundError where there is no npm."""
+    """No install script is run: promptfoo's database comes compiled. What npm says goes to standard error.
+
+    Raises SubprocessError where it fails or takes too long, FileNotFoundError where there is no npm.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     packages = [f"promptfoo@{PROMPTFOO}"]
     if not _is_new_enough(shutil.which("node")):
         machine = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
         packages.append(f"node-{platform.system().lower()}-{machine}@{NODE}")
-    command = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix", str(folder), *packages]
-    subprocess.run(command, check=True)
+    quiet = ["--no-audit", "--no-fund", "--loglevel=error", "--ignore-scripts"]
+    command = ["npm", "install", *quiet, "--prefix", str(folder), *packages]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=sys.stderr, timeout=_INSTALL_S)
 
 
 def installed(folder: Path) -> tuple[Path, Path] | None:
@@ -55,21 +61,25 @@ def installed(folder: Path) -> tuple[Path, Path] | None:
 
 
 def _is_new_enough(node: str | None) -> bool:
+    """False, too, where it can't tell its version."""
     if node is None:
         return False
-    return tuple(map(int, _node_version(Path(node)).split(".")[:2])) >= _OLDEST_NODE
+    try:
+        return tuple(map(int, _node_version(Path(node)).split(".")[:2])) >= _OLDEST_NODE
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return False
 
 
 def versions(programs: tuple[Path, Path]) -> str:
-    """What is installed, in words. Raises CalledProcessError, OSError."""
+    """What is installed, in words. Raises SubprocessError, OSError."""
     node, script = programs
     package = json.loads((script.parents[2] / "package.json").read_text(encoding="utf-8"))
     return f"promptfoo {package['version']} on Node.js {_node_version(node)}"
 
 
 def _node_version(node: Path) -> str:
-    """Raises CalledProcessError."""
-    said = subprocess.run([str(node), "--version"], capture_output=True, text=True, check=True).stdout
+    """Raises SubprocessError, OSError."""
+    said = subprocess.run([str(node), "--version"], capture_output=True, text=True, check=True, timeout=30).stdout
     return said.strip().removeprefix("v")
 
 

@@ -135,8 +135,12 @@ def _ready(process: Process, port: int) -> float:
 
 
 def _children(pid: int) -> list[int]:
-    """The model's process has a session of its own, so that Ctrl-C is for the service."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    """The model's process has a session of its own, so that Ctrl-C is for the service. Raises MissingSubject where the
+    service has ended."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError as error:
+        raise MissingSubject("it ended while it was measured") from error
 
 
 def _resident(pid: int) -> float:

@@ -77,6 +77,20 @@ def test_promptfoo_that_is_not_installed_is_told(tmp_path: Path) -> None:
     assert installed(tmp_path) is None
 
 
+@pytest.mark.parametrize("script", ["exit 1", "echo no version", "echo v18.0.0", None])
+def test_a_node_that_is_broken_or_old_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str | None
+) -> None:
+    node = tmp_path / "node_modules/node-some-machine/bin/node"
+    entry = tmp_path / "node_modules/promptfoo/dist/src/entrypoint.js"
+    for path, text in ((node, f"#!/bin/sh\n{script}\n" if script else "neither a program nor a script\n"), (entry, "")):
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    node.chmod(0o755)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert installed(tmp_path) is None
+
+
 def test_what_a_process_took(tmp_path: Path) -> None:
     """Asked by a small process, as the benchmark is: Linux counts the memory of whoever starts a process as its own."""
     program = "import os; kept = bytearray(100 * 2**20); print(os.getcwd(), os.environ['NAME']); raise SystemExit(3)"

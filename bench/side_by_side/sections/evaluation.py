@@ -66,7 +66,7 @@ def _peer(bench: Bench) -> Path:
     bench.tell(f"installing {PEER}")
     try:
         install(folder)
-    except (OSError, subprocess.CalledProcessError) as error:
+    except (OSError, subprocess.SubprocessError) as error:
         bench.lacks(PEER, f"it can't be installed: {error}")
     return folder
 

@@ -14,13 +14,11 @@ from pathlib import Path
 
 from bench.side_by_side.subjects.subject import MissingSubject
 
-__all__ = ["ROOT", "NodeEnvironment", "PythonEnvironment"]
+__all__ = ["ROOT", "NodeEnvironment", "PythonEnvironment", "Uv"]
 
 ROOT = Path(__file__).parents[3]
 _FOLDER = ROOT / ".bench"
 _LIMIT_S = 600
-_ONE_UV = threading.Lock()
-"""Several are installed at once."""
 
 
 class PythonEnvironment:
@@ -42,7 +40,7 @@ class PythonEnvironment:
 
     def install(self) -> None:
         """Raises MissingSubject."""
-        uv = _uv()
+        uv = _UV.program()
         shutil.rmtree(self.folder, ignore_errors=True)
         _run([uv, "venv", "--quiet", "--python", sys.executable, str(self.folder / "venv")])
         _run([uv, "pip", "install", "--quiet", "--native-tls", "--python", self.program("python"), *self._packages])
@@ -81,13 +79,33 @@ class NodeEnvironment:
         return [self._package, *(f"{name}@{version}" for name, version in self._pins.items())]
 
 
-def _uv() -> str:
-    program = _FOLDER / "uv" / "bin" / "uv"
-    with _ONE_UV:
-        if not program.is_file():
-            _run([sys.executable, "-m", "venv", str(_FOLDER / "uv")])
-            _run([str(_FOLDER / "uv" / "bin" / "pip"), "install", "--quiet", "uv"])
-    return str(program)
+class Uv:
+    """uv in a folder, installed by whoever needs it first. Where that fails, it has failed for all who need it: without
+    a network each try takes minutes."""
+
+    def __init__(self, folder: Path, python: str = sys.executable) -> None:
+        self._folder = folder
+        self._python = python
+        self._failure: str | None = None
+        self._one = threading.Lock()  # several are installed at once
+
+    def program(self) -> str:
+        """Its path. Raises MissingSubject."""
+        program = self._folder / "bin" / "uv"
+        with self._one:
+            if self._failure is not None:
+                raise MissingSubject(self._failure)
+            if not program.is_file():
+                self._install()
+        return str(program)
+
+    def _install(self) -> None:
+        try:
+            _run([self._python, "-m", "venv", str(self._folder)])
+            _run([str(self._folder / "bin" / "pip"), "install", "--quiet", "uv"])
+        except MissingSubject as error:
+            self._failure = str(error)
+            raise
 
 
 def _version(folder: Path, packages: Sequence[str]) -> str | None:
@@ -115,6 +133,11 @@ def _run(command: Sequence[str]) -> None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
     except subprocess.TimeoutExpired as error:
         raise MissingSubject(f"`{what} ...` takes more than {_LIMIT_S} s") from error
+    except OSError as error:
+        raise MissingSubject(f"`{what} ...` can't be started: {error.strerror}") from error
     if done.returncode:
         words = (done.stderr.strip() or done.stdout.strip() or "it wrote nothing").splitlines()[-1]
         raise MissingSubject(f"`{what} ...` ended with {done.returncode}: {words[:300]}")
+
+
+_UV = Uv(_FOLDER / "uv")

@@ -11,7 +11,7 @@ from bench.side_by_side.results import row
 from bench.side_by_side.sections.judged import Figures
 from bench.side_by_side.subjects.chat import completion
 from bench.side_by_side.subjects.direct import Direct
-from bench.side_by_side.subjects.environments import NodeEnvironment, PythonEnvironment
+from bench.side_by_side.subjects.environments import NodeEnvironment, PythonEnvironment, Uv
 from bench.side_by_side.subjects.every import every_subject
 from bench.side_by_side.subjects.subject import TEXT, MissingSubject, Subject
 
@@ -79,6 +79,28 @@ def test_an_environment_whose_installation_was_cut_off_is_none(tmp_path: Path, k
     environment.folder = tmp_path
     (tmp_path / "installed.json").write_text(kept)
     assert environment.installed() is None
+
+
+def test_an_installer_that_cannot_be_had_is_tried_once(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\necho tried >> {tmp_path}/tries\necho no network >&2\nexit 3\n")
+    python.chmod(0o755)
+    uv = Uv(tmp_path / "uv", str(python))
+    for _ in range(3):
+        with pytest.raises(MissingSubject, match=r"`python -m venv \.\.\.` ended with 3: no network"):
+            uv.program()
+    assert (tmp_path / "tries").read_text() == "tried\n"
+
+
+def test_an_installer_that_cannot_be_started_is_told(tmp_path: Path) -> None:
+    with pytest.raises(MissingSubject, match=r"`no-python -m venv \.\.\.` can't be started: No such file"):
+        Uv(tmp_path / "uv", "/nowhere/no-python").program()
+
+
+def test_an_installer_that_is_there_is_used(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "uv").write_text("")
+    assert Uv(tmp_path, "no python").program() == str(tmp_path / "bin" / "uv")
 
 
 def test_each_takes_its_turn_in_every_round_in_orders_that_differ(tmp_path: Path) -> None:

@@ -184,11 +184,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _ended(*_: object) -> None:
-    """What was started is stopped, also where somebody's patience ends."""
-    sys.exit(128 + signal.SIGTERM)
+def _ended(number: int, _: object) -> None:
+    """What was started is stopped, also where somebody's patience ends or a terminal is closed."""
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _ended)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _ended)
     sys.exit(main(sys.argv[1:]))

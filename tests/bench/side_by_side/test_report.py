@@ -108,7 +108,7 @@ def test_an_aim_is_judged_and_explained(
 def test_each_reason_is_of_an_aim_that_there_is() -> None:
     none: list[Row] = []
     found = [*overhead_aims(none), *streams._aims(none)]
-    found += [aim for each in (start, scaling, real_model) for aim in each._aims(none)]
+    found += [aim for each in (start._aims, scaling._aims, real_model.aims) for aim in each(none)]
     cases = [f"{task}, {count} cases" for task in TASKS for count in (50, 200)]
     sizes = [row("evaluation", "copydesk", case, "rate", "cases/s", [1.0]) for case in cases]
     texts = {aim.text for aim in [*found, *evaluation._aims(sizes)]}

@@ -93,7 +93,7 @@ class _Configuration:
         user = "user root;" if os.geteuid() == 0 else ""
         places = " ".join(f"{each}_temp_path {self._folder}/nginx-{each};" for each in _TEMPORARY)
         lines = [
-            f"worker_processes 1; daemon off; pid {self._folder}/nginx.pid; {user}",
+            f"worker_processes 1; worker_shutdown_timeout 2s; daemon off; pid {self._folder}/nginx.pid; {user}",
             f"load_module {self._module};",
             "events { worker_connections 1024; }",
             f"http {{ access_log off; keepalive_requests 100000000; {places} client_body_buffer_size 128k;",

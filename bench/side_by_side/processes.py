@@ -13,7 +13,8 @@ from pathlib import Path
 
 from bench.side_by_side.subjects.subject import MissingSubject
 
-__all__ = ["Process", "cpu_seconds", "free_port", "handed_on", "listening", "members", "resident_mib", "started"]
+__all__ = ["Process", "cpu_seconds", "free_port", "handed_on", "listening", "members", "output_of", "resident_mib"]
+__all__ += ["started"]
 
 _NOT_HANDED_ON = re.compile(
     r"COPYDESK_|PYTHONDONTWRITEBYTECODE$|OPENAI_|LITELLM_|LANGSMITH_|LANGCHAIN_|(HTTPS?|ALL|NO|FTP)_PROXY$",
@@ -58,6 +59,26 @@ class Process:
                 return
             time.sleep(0.02)
         raise MissingSubject(f"it doesn't listen after {limit_s:.0f} s: {self.last_words()}")
+
+
+def output_of(what: str, command: Sequence[str], folder: Path, limit_s: float) -> str:
+    """What a command of the project writes, which runs in the folder. Raises MissingSubject, which says `what` it was
+    for, where it fails or takes longer."""
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=handed_on(os.environ),
+            capture_output=True,
+            text=True,
+            timeout=limit_s,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise MissingSubject(f"{what} takes more than {limit_s} s") from error
+    if done.returncode:
+        raise MissingSubject(f"{what} failed ({done.returncode}): {done.stderr.strip()[-300:]}")
+    return done.stdout
 
 
 @contextmanager

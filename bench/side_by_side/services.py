@@ -2,9 +2,7 @@
 
 import http.client
 import json
-import os
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -15,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.side_by_side.endpoint import Endpoint
-from bench.side_by_side.processes import Process, cpu_seconds, handed_on, listening
+from bench.side_by_side.processes import Process, cpu_seconds, listening, output_of
 from bench.side_by_side.subjects.environments import ROOT
 from bench.side_by_side.subjects.subject import MissingSubject
 
@@ -88,21 +86,7 @@ def imported_modules(folder: Path) -> int:
     path = folder / "copydesk.yaml"
     path.write_text(json.dumps(_settings({"kind": "ollama", "model": "m"}, folder)))
     command = [sys.executable, "-c", _MODULES, str(path)]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=handed_on(os.environ),
-            capture_output=True,
-            text=True,
-            timeout=_READY_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise MissingSubject(f"the application isn't built within {_READY_S} s") from error
-    if done.returncode:
-        raise MissingSubject(f"the application can't be built: {done.stderr.strip()[-300:]}")
-    return int(done.stdout)
+    return int(output_of("building the application", command, ROOT, _READY_S))
 
 
 @contextmanager

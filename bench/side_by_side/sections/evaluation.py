@@ -1,6 +1,5 @@
 """Evaluating a task's cases with Copydesk and with promptfoo: bench/evaluation, at a size that fits."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -9,11 +8,10 @@ from pathlib import Path
 from bench.evaluation.measured import TO_DATABASE, TO_FILE, Measured, read
 from bench.evaluation.peer import PROMPTFOO, install, installed
 from bench.side_by_side.bench import Bench
-from bench.side_by_side.processes import handed_on
+from bench.side_by_side.processes import output_of
 from bench.side_by_side.results import Aim, Row, Section, row
 from bench.side_by_side.sections.judged import Figures
 from bench.side_by_side.subjects.environments import ROOT
-from bench.side_by_side.subjects.subject import MissingSubject
 
 __all__ = ["KEY", "measure"]
 
@@ -77,20 +75,7 @@ def _measured(bench: Bench, peer: Path) -> list[Measured]:
     sizes = ["--cases", str(_CASES[bench.quick]), "--rounds", "1" if bench.quick else "2"]
     sizes += ["--task", "classify"] if bench.quick else []
     command = [sys.executable, "-m", "bench.evaluation", *sizes, "--peer", str(peer), "--json", str(kept)]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=handed_on(os.environ),
-            capture_output=True,
-            text=True,
-            timeout=_LIMIT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise MissingSubject(f"bench.evaluation takes more than {_LIMIT_S} s") from error
-    if done.returncode:
-        raise MissingSubject(f"bench.evaluation ended with {done.returncode}: {done.stderr.strip()[-300:]}")
+    output_of("bench.evaluation", command, ROOT, _LIMIT_S)
     return read(kept)
 
 

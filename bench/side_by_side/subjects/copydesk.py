@@ -1,18 +1,16 @@
 """Copydesk as it ships, in one process, with a key that has every limit, and with prices: nothing is left out."""
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.side_by_side.processes import handed_on
+from bench.side_by_side.processes import output_of
 from bench.side_by_side.subjects.environments import ROOT
 from bench.side_by_side.subjects.started import Program, running
-from bench.side_by_side.subjects.subject import TEXT, Backend, MissingSubject, Request, Running
+from bench.side_by_side.subjects.subject import TEXT, Backend, Request, Running
 
 __all__ = ["Copydesk"]
 
@@ -70,18 +68,5 @@ def _key(configuration: Path) -> str:
     """A new one with every limit. Raises MissingSubject."""
     limits = [part for name, value in _LIMITS.items() for part in (f"--{name}", str(value))]
     command = [sys.executable, "-m", "cli.main", "keys", "create", "--name", "bench", "--json", *limits]
-    try:
-        done = subprocess.run(
-            [*command, "--config", str(configuration)],
-            cwd=ROOT,
-            env=handed_on(os.environ),
-            capture_output=True,
-            text=True,
-            timeout=_KEY_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise MissingSubject(f"a key takes more than {_KEY_S} s") from error
-    if done.returncode:
-        raise MissingSubject(f"no key could be made: {done.stderr.strip()[-300:]}")
-    return str(json.loads(done.stdout)["key"])
+    made = output_of("making a key", [*command, "--config", str(configuration)], ROOT, _KEY_S)
+    return str(json.loads(made)["key"])
